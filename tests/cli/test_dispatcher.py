@@ -1,0 +1,88 @@
+"""``vocoders VERB``: help, spelling, exit status."""
+
+import subprocess
+import sys
+import types
+
+import pytest
+
+from vocoders import cli
+from vocoders.errors import InputError
+
+
+def test_help_lists_every_verb_with_a_summary(capsys):
+    assert cli.main(["--help"]) == 0
+    text = capsys.readouterr().out
+    for verb in ("train", "decode", "score", "features", "report", "check-data", "env", "bench"):
+        (line,) = [line for line in text.splitlines() if line.split()[:1] == [verb]]
+        assert len(line.split()) > 3
+
+
+def test_help_imports_nothing_heavy():
+    code = "import sys; from vocoders.cli import main; main(['--help']); print(set(sys.modules) & {'torch', 'numpy', 'librosa', 'yaml'})"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.splitlines()[-1] == "set()"
+
+
+@pytest.mark.parametrize("verb", ["train", "decode", "score", "features", "report", "check-data", "env", "bench"])
+def test_each_verb_has_help_with_an_example(verb, capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main([verb, "--help"])
+    text = capsys.readouterr().out
+    assert end.value.code == 0 and f"vocoders {verb} " in text.partition("options:")[2] + text.partition("usage:")[2]
+
+
+def test_a_misspelt_verb_is_a_usage_error(capsys):
+    assert cli.main(["tarin"]) == 2
+    assert "no verb 'tarin'; did you mean 'train'?" in capsys.readouterr().err
+
+
+@pytest.fixture
+def verb(monkeypatch):
+    """A verb ``probe`` whose main is set by the test."""
+
+    def install(main):
+        module = types.ModuleType("vocoders.cli.probe", "Probe something.\n\nExample: vocoders probe")
+        module.main = main
+        monkeypatch.setitem(sys.modules, "vocoders.cli.probe", module)
+        monkeypatch.setattr(cli, "_summaries", lambda: {"probe": "Probe."})
+
+    return install
+
+
+def test_both_spellings_and_overrides_reach_main(verb):
+    seen = {}
+
+    def main(place: str, stop_stage: int = 1, overrides: dict = {}):
+        seen.update(place=place, stop_stage=stop_stage, overrides=overrides)
+
+    verb(main)
+    assert cli.main(["probe", "here", "--stop-stage", "3", "--train.max_steps=4", "--model.clip", "1e-2"]) == 0
+    assert seen == {"place": "here", "stop_stage": 3, "overrides": {"train.max_steps": 4, "model.clip": 1e-2}}
+
+
+@pytest.mark.parametrize(
+    "error, status, message",
+    [
+        (InputError("a.wav: stereo; mix it down"), 1, "vocoders probe: error: a.wav: stereo; mix it down"),
+        (OSError(28, "No space left on device", "x.h5"), 1, "vocoders probe: error: x.h5: No space left on device"),
+        (KeyboardInterrupt(), 130, "interrupted; the same command goes on"),
+    ],
+)
+def test_errors_are_one_sentence(verb, capsys, error, status, message):
+    def main():
+        raise error
+
+    verb(main)
+    assert cli.main(["probe"]) == status
+    err = capsys.readouterr().err
+    assert message in err and "Traceback" not in err
+
+
+def test_a_bug_keeps_its_traceback(verb):
+    def main():
+        raise ZeroDivisionError
+
+    verb(main)
+    with pytest.raises(ZeroDivisionError):
+        cli.main(["probe"])

@@ -1,0 +1,134 @@
+"""The command line: ``vocoders VERB ...``.
+
+A verb is a file in this folder.  The first line of its docstring is its line in ``vocoders --help``, the rest the end
+of its own help; its function ``main`` is its options: parameters without a default are positional, the others
+``--name value``.  A verb whose ``main`` takes ``overrides`` accepts configuration keys too: ``--train.max_steps 4``.
+Nothing but the chosen verb is imported.
+"""
+
+import ast
+import difflib
+import inspect
+import os
+import sys
+from importlib import import_module
+from pathlib import Path
+
+from vocoders.errors import InputError
+
+
+def main(argv=None):
+    """Runs one verb and returns its exit status: 0, 1 (it failed, one sentence says why), 2 (usage), 130 (Ctrl-C)."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(_overview())
+        return 0
+    if arguments[0] == "--version":
+        from vocoders import __version__
+
+        print(f"vocoders {__version__}")
+        return 0
+    verb, *arguments = arguments
+    if verb not in _summaries():
+        near = difflib.get_close_matches(verb, _summaries(), 1)
+        hint = f"did you mean {near[0]!r}?" if near else "see vocoders --help"
+        print(f"vocoders: error: no verb {verb!r}; {hint}", file=sys.stderr)
+        return 2
+    try:
+        return _run(verb, arguments) or 0
+    except (InputError, OSError) as error:
+        if os.environ.get("VOCODERS_DEBUG"):
+            raise
+        print(f"vocoders {verb}: error: {_sentence(error)}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"vocoders {verb}: interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+
+
+def _run(verb, arguments):
+    module = import_module(f"vocoders.cli.{verb.replace('-', '_')}")
+    from vocoders import log
+
+    log.setup()
+    takes_overrides = "overrides" in inspect.signature(module.main).parameters
+    arguments, overrides = _split_overrides(arguments) if takes_overrides else (arguments, {})
+    parser = _parser(verb, module)
+    options = dict(vars(parser.parse_args([_underscored(word) for word in arguments])))
+    if takes_overrides:
+        options["overrides"] = overrides
+    return module.main(*options.pop(_rest(module), ()), **options)
+
+
+def _parser(verb, module):
+    from jsonargparse import ArgumentParser, DefaultHelpFormatter
+
+    class Formatter(DefaultHelpFormatter):
+        def _fill_text(self, text, width, indent):
+            return "\n".join(
+                indent + line for line in text.splitlines()
+            )  # keeps examples as they are written
+
+    summary, _, rest = inspect.getdoc(module).partition("\n")
+    parser = ArgumentParser(
+        prog=f"vocoders {verb}", description=summary, epilog=rest.strip(), formatter_class=Formatter
+    )
+    parser.add_function_arguments(module.main, as_positional=True, skip={"overrides"})
+    if _rest(module):
+        parser.add_argument(_rest(module), nargs="+", type=str, help="one or more")
+    return parser
+
+
+def _rest(module):
+    """The name of ``main``'s ``*arguments``: the verb takes one or more, and no other positional ones."""
+    kinds = {parameter.kind: name for name, parameter in inspect.signature(module.main).parameters.items()}
+    return kinds.get(inspect.Parameter.VAR_POSITIONAL)
+
+
+def _split_overrides(arguments):
+    """Takes ``--section.key value`` out of the arguments."""
+    import yaml
+
+    rest, overrides, words = [], {}, iter(arguments)
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not (name.startswith("--") and "." in name):
+            rest.append(word)
+            continue
+        value = value if equals else next(words, None)
+        if value is None:
+            print(f"vocoders: error: option {name} needs a value", file=sys.stderr)
+            raise SystemExit(2)
+        overrides[name[2:].replace("-", "_")] = yaml.safe_load(value)
+    return rest, overrides
+
+
+def _underscored(word):
+    """``--stop-stage`` as ``--stop_stage``."""
+    name, equals, value = word.partition("=")
+    return name[:2] + name[2:].replace("-", "_") + equals + value if name.startswith("--") else word
+
+
+def _sentence(error):
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
+
+
+def _summaries():
+    """Verb -> first line of its docstring, read without importing it."""
+    files = sorted(path for path in Path(__file__).parent.glob("*.py") if path.stem != "__init__")
+    documents = {
+        path.stem.replace("_", "-"): ast.get_docstring(ast.parse(path.read_text("utf-8"))) for path in files
+    }
+    return {verb: (document or "").partition("\n")[0] for verb, document in documents.items()}
+
+
+def _overview():
+    summaries = _summaries()
+    width = max(map(len, summaries), default=0)
+    lines = "\n".join(f"  {verb:<{width}}  {summary}" for verb, summary in summaries.items())
+    return (
+        "usage: vocoders VERB [options]\n\nTrain, run and compare neural vocoders.\n\n"
+        f"{lines}\n\nvocoders VERB --help explains a verb.  Recipes that put them together are in egs/."
+    )
