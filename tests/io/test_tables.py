@@ -1,0 +1,49 @@
+import pytest
+
+from vocoders.errors import InputError
+from vocoders.io.tables import read_table, write_table
+
+
+def test_round_trip_is_sorted_in_byte_order(tmp_path):
+    table = {"b_1": "x.wav", "B-1": "sox a.flac -t wav - |", "a.10": "two  blanks", "a.9": "y"}
+    write_table(tmp_path / "wav.scp", table)
+    assert (tmp_path / "wav.scp").read_text().split("\n")[0] == "B-1 sox a.flac -t wav - |"
+    assert list(read_table(tmp_path / "wav.scp")) == ["B-1", "a.10", "a.9", "b_1"]
+    assert read_table(tmp_path / "wav.scp") == table
+
+
+def test_tabs_separate_too(tmp_path):
+    (tmp_path / "text").write_text("a\tone two\n")
+    assert read_table(tmp_path / "text") == {"a": "one two"}
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("a 1\na 2\n", r"text:2: id 'a' stands twice"),
+        ("b 1\na 2\n", r"text:2: 'a' comes after 'b'; sort the file with LC_ALL=C sort"),
+        ("a 1\nB 2\n", r"text:2: 'B' comes after 'a'"),
+        ("a 1\nc/d 2\n", r"text:2: id 'c/d' has characters other than"),
+        ("a 1\nb\n", r"text:2: id 'b' has no value"),
+        ("a 1\n\nb 2\n", r"text:2: empty line"),
+    ],
+)
+def test_bad_lines_are_named(tmp_path, text, message):
+    (tmp_path / "text").write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_table(tmp_path / "text")
+
+
+def test_missing_and_binary_tables_are_input_errors(tmp_path):
+    with pytest.raises(InputError, match="no such table"):
+        read_table(tmp_path / "nothing")
+    (tmp_path / "text").write_bytes(b"a \xff\xfe\n")
+    with pytest.raises(InputError, match="not UTF-8"):
+        read_table(tmp_path / "text")
+
+
+def test_what_could_not_be_read_is_not_written(tmp_path):
+    for table in ({"a b": "1"}, {"a": ""}, {"a": "1\n2"}):
+        with pytest.raises(InputError):
+            write_table(tmp_path / "t", table)
+    assert list(tmp_path.iterdir()) == []

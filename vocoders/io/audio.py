@@ -1,0 +1,118 @@
+"""Audio in and out: one channel; files that libsndfile reads, and Kaldi pipes (``sox a.wav -t wav - |``)."""
+
+import io
+import struct
+from pathlib import Path
+
+import numpy as np
+
+from vocoders.errors import InputError
+from vocoders.io.files import atomic_path
+
+UNKNOWN_LENGTH = (
+    0x7FF00000  # a WAV header's size from here on was written by a program that could not seek back
+)
+
+
+def read_wave(source, *, where=""):
+    """(wave [T] float32, sampling rate) of a file or Kaldi pipe; 16 bits are exactly ``sample / 32768``.
+
+    Raises InputError, its message after ``where``, for missing, empty, truncated (WAV, FLAC), foreign,
+    multi-channel or non-finite audio.
+    """
+    source = str(source)
+    where = f"{where}: {source}" if where else source
+    is_pipe = source.rstrip().endswith("|")
+    data = _pipe_output(source, where) if is_pipe else _file_content(source, where)
+    if not data:
+        raise InputError(f"{where}: no audio, the {'command wrote' if is_pipe else 'file has'} 0 bytes")
+    wave, rate = _decode(data, where)
+    if wave.shape[1] != 1:
+        raise InputError(
+            f"{where}: expected one channel, found {wave.shape[1]}; extract one, e.g. with sox remix 1"
+        )
+    if not len(wave):
+        raise InputError(f"{where}: the audio has no samples")
+    wave = wave[:, 0]
+    if not np.isfinite(wave).all():
+        first = int(np.flatnonzero(~np.isfinite(wave))[0])
+        raise InputError(f"{where}: sample {first} is {wave[first]}, not a finite number")
+    return wave, rate
+
+
+def write_wave(path, wave, rate):
+    """Writes 16-bit PCM aside and renames it; returns the number of samples that had to be clipped."""
+    import soundfile
+
+    samples, clipped = to_int16(wave, where=path)
+    with atomic_path(path) as partial:
+        soundfile.write(partial, samples, rate, subtype="PCM_16")
+    return clipped
+
+
+def to_int16(wave, where="wave"):
+    """(int16 samples, number of clipped ones) of a wave in [-1, 1]; the inverse of ``sample / 32768``."""
+    scaled = np.rint(np.asarray(wave, dtype=np.float64) * 32768)
+    if not np.isfinite(scaled).all():
+        bad = int((~np.isfinite(scaled)).sum())
+        raise InputError(f"{where}: {bad} of {scaled.size} samples are not finite numbers")
+    # +1.0 is one step above the largest 16-bit number: it is moved, but it is not clipping that anybody hears
+    clipped = int(((scaled < -32768) | (scaled > 32768)).sum())
+    return scaled.clip(-32768, 32767).astype(np.int16), clipped
+
+
+def resample(wave, rate, new_rate):
+    """The wave at another sampling rate (soxr, high quality)."""
+    import soxr
+
+    return wave if rate == new_rate else soxr.resample(wave, rate, new_rate, quality="HQ")
+
+
+def _file_content(path, where):
+    try:
+        return Path(path).read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{where}: no such file") from None
+    except OSError as error:
+        raise InputError(f"{where}: cannot be read: {error.strerror}") from None
+
+
+def _pipe_output(command, where):
+    from kaldiio import open_like_kaldi
+
+    stream = open_like_kaldi(command, "rb")
+    data = stream.read()
+    status = stream.close()
+    if status:
+        raise InputError(f"{where}: the command failed with status {status >> 8}; run it by hand to see why")
+    return data
+
+
+def _decode(data, where):
+    import soundfile
+
+    missing = _missing_wav_bytes(data)
+    if missing:
+        raise InputError(f"{where}: truncated, {missing} bytes are missing at its end")
+    try:
+        with soundfile.SoundFile(io.BytesIO(data)) as file:
+            wave = file.read(dtype="float32", always_2d=True)
+            if len(wave) < file.frames < UNKNOWN_LENGTH:
+                raise InputError(f"{where}: truncated, {len(wave)} of {file.frames} samples could be read")
+            return wave, file.samplerate
+    except soundfile.LibsndfileError as error:
+        raise InputError(f"{where}: not audio that libsndfile can read ({error.error_string})") from None
+
+
+def _missing_wav_bytes(data):
+    """How far a WAV's ``data`` chunk reaches beyond the end; libsndfile would silently return less."""
+    if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
+        return 0
+    position = 12
+    while position + 8 <= len(data):
+        name, size = struct.unpack_from("<4sI", data, position)
+        position += 8
+        if name == b"data":
+            return max(0, position + size - len(data)) if size < UNKNOWN_LENGTH else 0
+        position += size + size % 2
+    return max(1, position - len(data))  # ends before its audio begins

@@ -1,0 +1,57 @@
+"""Kaldi's text tables: ``<id> <value>`` lines, sorted in byte order (``LC_ALL=C``), no id twice."""
+
+import re
+from pathlib import Path
+
+from vocoders.errors import InputError
+from vocoders.io.files import write_text
+
+ID = re.compile(r"[A-Za-z0-9_.-]+")
+
+
+def read_table(path):
+    """The table as a dict, in file order.  Raises InputError with ``path:line`` at the first bad line."""
+    path = Path(path)
+    table, previous = {}, ""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such table; run the stage that writes it") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
+    for number, line in enumerate(lines, 1):
+        key, value = _entry(line, f"{path}:{number}")
+        if key in table:
+            raise InputError(f"{path}:{number}: id {key!r} stands twice; every utterance needs its own id")
+        if key < previous:  # ids are ASCII, so this is byte order
+            raise InputError(
+                f"{path}:{number}: {key!r} comes after {previous!r}; sort the file with LC_ALL=C sort"
+            )
+        table[key] = value
+        previous = key
+    return table
+
+
+def write_table(path, table):
+    """Writes the mapping sorted by id, aside and renamed."""
+    entries = [(key, str(table[key])) for key in sorted(table)]
+    for key, value in entries:
+        _check(key, value, str(path))
+    write_text(path, "".join(f"{key} {value}\n" for key, value in entries))
+
+
+def _entry(line, where):
+    if not line.strip():
+        raise InputError(f"{where}: empty line; expected '<id> <value>'")
+    key, value = (line.split(maxsplit=1) + [""])[:2]
+    _check(key, value, where)
+    return key, value.rstrip()
+
+
+def _check(key, value, where):
+    if not ID.fullmatch(key):
+        raise InputError(f"{where}: id {key!r} has characters other than A-Z a-z 0-9 _ . -")
+    if not value.strip():
+        raise InputError(f"{where}: id {key!r} has no value; expected '<id> <value>'")
+    if len(value.splitlines()) > 1:
+        raise InputError(f"{where}: the value of {key!r} has a line break")
