@@ -1,0 +1,113 @@
+"""Kaldi data directories: round trip, cross-checks, split."""
+
+import pytest
+
+from vocoders.data.directory import DataDirectory, Utterance, split, write_data_directory
+from vocoders.errors import InputError
+
+TABLES = {
+    "wav.scp": "A-1 a1.wav\nA-2 sox a2.flac -t wav - |\nB-1 /b1.wav\n",
+    "text": "A-1 one two\nA-2 three\nB-1 four\n",
+    "utt2spk": "A-1 A\nA-2 A\nB-1 B\n",
+    "spk2utt": "A A-1 A-2\nB B-1\n",
+}
+
+
+@pytest.fixture
+def data(tmp_path):
+    for name, content in TABLES.items():
+        (tmp_path / name).write_text(content)
+    return tmp_path
+
+
+def test_written_tables_are_kaldis_sorted_in_byte_order(tmp_path):
+    write_data_directory(
+        tmp_path,
+        [
+            Utterance("B-1", "/b1.wav", "four", "B"),
+            Utterance("A-2", "sox a2.flac -t wav - |", "three", "A"),
+            Utterance("A-1", "a1.wav", "one two", "A"),
+        ],
+    )
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == TABLES
+    write_data_directory(tmp_path, [Utterance("a", "a.wav", "x", "s"), Utterance("Z", "z.wav", "y", "s")])
+    assert DataDirectory.load(tmp_path).utterances == ["Z", "a"]
+
+
+def test_load_gives_what_the_tables_say(data):
+    found = DataDirectory.load(data)
+    assert found.audio["A-2"] == "sox a2.flac -t wav - |"
+    assert found.speaker == {"A-1": "A", "A-2": "A", "B-1": "B"}
+    assert found.text["A-1"] == "one two"
+
+
+def test_a_vocoder_needs_no_text(data):
+    (data / "text").unlink()
+    assert DataDirectory.load(data).text is None
+
+
+@pytest.mark.parametrize(
+    ("table", "content", "message"),
+    [
+        ("text", TABLES["text"] + "C-1 more\n", r"text: 1 utterance\(s\) are not in wav.scp: C-1"),
+        ("text", "A-1 one two\n", r"text: 2 utterance\(s\) of wav.scp are absent: A-2, B-1"),
+        (
+            "wav.scp",
+            TABLES["wav.scp"] + "C-1 c.wav\n",
+            r"utt2spk: 1 utterance\(s\) of wav.scp are absent: C-1",
+        ),
+        ("wav.scp", "A-1 a1.wav\nA-1 a2.wav\nB-1 b.wav\n", "wav.scp:2: .*A-1.* twice"),
+        ("wav.scp", "A-2 a2.wav\nA-1 a1.wav\nB-1 b.wav\n", "wav.scp:2: .*A-1.* after .*A-2"),
+        ("wav.scp", "", "wav.scp: no utterances"),
+        ("utt2spk", "A-1 A\nA-2 A\n", r"utt2spk: 1 utterance\(s\) of wav.scp are absent: B-1"),
+        ("spk2utt", "A A-1\nB A-2 B-1\n", r"spk2utt: 2 speaker\(s\) disagree with utt2spk: A, B"),
+        ("spk2utt", "A A-1 A-2\n", r"spk2utt: 1 speaker\(s\) disagree with utt2spk: B"),
+        ("spk2utt", TABLES["spk2utt"] + "C C-1\n", r"spk2utt: 1 speaker\(s\) disagree with utt2spk: C"),
+        ("segments", "A-1 rec 0 1\n", "segments: not supported"),
+    ],
+)
+def test_inconsistent_tables_are_refused(data, table, content, message):
+    (data / table).write_text(content)
+    with pytest.raises(InputError, match=message):
+        DataDirectory.load(data)
+
+
+def test_an_interrupted_writer_leaves_an_incomplete_directory(data, monkeypatch):
+    """wav.scp of an earlier run must not vouch for half of a new one."""
+
+    def disk_full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("vocoders.data.directory.write_table", disk_full)
+    with pytest.raises(OSError):
+        write_data_directory(data, [Utterance("A-1", "a1.wav", "one", "A")])
+    with pytest.raises(InputError, match=r"wav\.scp: no such table"):
+        DataDirectory.load(data)
+
+
+def test_an_utterance_given_twice_is_refused_before_anything_is_written(data):
+    with pytest.raises(InputError, match="A-1 is given twice"):
+        write_data_directory(data, [Utterance("A-1", "a.wav", "one", "A")] * 2)
+    assert (data / "wav.scp").read_text() == TABLES["wav.scp"]
+
+
+def test_no_such_directory(tmp_path):
+    with pytest.raises(InputError, match="run stage 1"):
+        DataDirectory.load(tmp_path / "nosuch")
+
+
+def test_split_takes_the_last_for_eval_and_those_before_for_dev():
+    ids = ["LJ002-0001", "LJ001-0002", "LJ001-0010", "LJ001-0001", "LJ003-0001"]
+    train, dev, evaluation = split(ids, num_dev=1, num_eval=2)
+    assert train == ["LJ001-0001", "LJ001-0002"]
+    assert dev == ["LJ001-0010"]
+    assert evaluation == ["LJ002-0001", "LJ003-0001"]
+
+
+@pytest.mark.parametrize(
+    ("num_dev", "num_eval", "message"),
+    [(2, 3, "5 utterance.* leave none for training"), (0, 1, "1 or more"), (1, 0, "1 or more")],
+)
+def test_every_set_gets_something(num_dev, num_eval, message):
+    with pytest.raises(InputError, match=message):
+        split(list("abcde"), num_dev, num_eval)

@@ -1,0 +1,119 @@
+"""Kaldi data directories: the tables ``wav.scp``, ``text``, ``utt2spk`` and ``spk2utt``.
+
+``wav.scp`` is written last, so a directory that has it is complete.  ``text`` may be absent.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vocoders.errors import InputError
+from vocoders.io.tables import read_table, write_table
+
+
+@dataclass(frozen=True)
+class Utterance:
+    id: str
+    audio: str  # a file, relative to the recipe's directory or absolute, or a command that ends in "|"
+    text: str | None
+    speaker: str
+
+
+@dataclass(frozen=True)
+class DataDirectory:
+    """What `load` found; each mapping has exactly the same utterances, in LC_ALL=C order."""
+
+    path: Path
+    audio: dict[str, str]
+    speaker: dict[str, str]
+    text: dict[str, str] | None
+
+    @classmethod
+    def load(cls, path) -> "DataDirectory":
+        """Reads and cross-checks the tables.  Raises InputError naming the file and utterances at fault."""
+        path = Path(path)
+        if not path.is_dir():
+            raise InputError(f"{path}: no such data directory; run stage 1 to make it")
+        if (path / "segments").exists():
+            raise InputError(
+                f"{path}/segments: not supported; cut the recordings and list the pieces in wav.scp"
+            )
+        audio = read_table(path / "wav.scp")
+        if not audio:
+            raise InputError(f"{path}/wav.scp: no utterances")
+        speaker = read_table(path / "utt2spk")
+        _require_same_utterances(path, "utt2spk", speaker, audio)
+        _require_inverse(path, speaker, read_table(path / "spk2utt"))
+        text = read_table(path / "text") if (path / "text").exists() else None
+        if text is not None:
+            _require_same_utterances(path, "text", text, audio)
+        return cls(path, audio, speaker, text)
+
+    @property
+    def utterances(self) -> list[str]:
+        return list(self.audio)
+
+
+def write_data_directory(path, utterances: Iterable[Utterance]) -> None:
+    """Writes the four tables of a set, sorted by id; no ``text`` where no utterance has one."""
+    path = Path(path)
+    by_id = {}
+    for utterance in utterances:
+        if utterance.id in by_id:
+            raise InputError(f"{path}: utterance {utterance.id} is given twice; each needs its own id")
+        by_id[utterance.id] = utterance
+    if not by_id:
+        raise InputError(f"{path}: no utterances to write")
+    speakers = _utterances_by_speaker({utt: by_id[utt].speaker for utt in sorted(by_id)})
+    (path / "wav.scp").unlink(missing_ok=True)  # incomplete from here on, until it is back
+    (path / "text").unlink(missing_ok=True)
+    if texts := {utt: utterance.text for utt, utterance in by_id.items() if utterance.text}:
+        write_table(path / "text", texts)
+    write_table(path / "utt2spk", {utt: utterance.speaker for utt, utterance in by_id.items()})
+    write_table(path / "spk2utt", {speaker: " ".join(utts) for speaker, utts in speakers.items()})
+    write_table(path / "wav.scp", {utt: utterance.audio for utt, utterance in by_id.items()})
+
+
+def split(ids: Sequence[str], num_dev: int, num_eval: int) -> tuple[list[str], list[str], list[str]]:
+    """(train, dev, eval): the last `num_eval` of the sorted ids are eval, the `num_dev` before them dev."""
+    ids = sorted(ids)
+    num_train = len(ids) - num_dev - num_eval
+    if min(num_dev, num_eval) < 1:
+        raise InputError(f"num_dev and num_eval must be 1 or more, found {num_dev} and {num_eval}")
+    if num_train < 1:
+        raise InputError(
+            f"{len(ids)} utterance(s) leave none for training beside {num_dev} dev and {num_eval} eval ones; "
+            f"choose a smaller --num_dev and --num_eval"
+        )
+    return ids[:num_train], ids[num_train : num_train + num_dev], ids[num_train + num_dev :]
+
+
+def some(names: Sequence[str], *, limit: int = 3, between: str = ", ") -> str:
+    """The first few of `names` and how many more there are, for messages."""
+    more = len(names) - limit
+    return between.join(names[:limit]) + (f"{between}and {more} more" if more > 0 else "")
+
+
+def _require_same_utterances(path: Path, name: str, table: dict, audio: dict) -> None:
+    extra = [utt for utt in table if utt not in audio]
+    absent = [utt for utt in audio if utt not in table]
+    if extra:
+        raise InputError(f"{path}/{name}: {len(extra)} utterance(s) are not in wav.scp: {some(extra)}")
+    if absent:
+        raise InputError(f"{path}/{name}: {len(absent)} utterance(s) of wav.scp are absent: {some(absent)}")
+
+
+def _require_inverse(path: Path, speaker: dict[str, str], spk2utt: dict[str, str]) -> None:
+    expected = _utterances_by_speaker(speaker)
+    found = {spk: utts.split() for spk, utts in spk2utt.items()}
+    speakers = sorted(expected.keys() | found.keys())
+    wrong = [spk for spk in speakers if sorted(found.get(spk, [])) != expected.get(spk, [])]
+    if wrong:
+        raise InputError(f"{path}/spk2utt: {len(wrong)} speaker(s) disagree with utt2spk: {some(wrong)}")
+
+
+def _utterances_by_speaker(speaker: dict[str, str]) -> dict[str, list[str]]:
+    speakers: dict[str, list[str]] = {}
+    for utt, spk in speaker.items():
+        speakers.setdefault(spk, []).append(utt)
+    return speakers

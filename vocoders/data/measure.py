@@ -1,0 +1,85 @@
+"""One utterance's audio in numbers: length, rate, level, clipping, DC, silence at the edges, and a digest."""
+
+import hashlib
+import multiprocessing
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from vocoders.data.directory import DataDirectory
+from vocoders.errors import InputError
+from vocoders.io.audio import read_wave
+
+FULL_SCALE = 32767 / 32768  # the largest 16-bit sample; what reaches it may have been cut off
+SILENCE_DB = 40.0  # how far under its loudest 10 ms the edge of an utterance counts as silence
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Levels are in dB re full scale; equal digests mean equal samples."""
+
+    utterance: str
+    rate: int
+    seconds: float
+    clipped: float  # share of samples at full scale
+    level: float  # RMS
+    dc: float
+    leading: float  # seconds of silence before the speech
+    trailing: float  # and after it
+    digest: str
+
+
+def measure(wave: np.ndarray, rate: int, utterance: str = "") -> Measurement:
+    """The figures of one wave [T] in [-1, 1]."""
+    leading, trailing = _edge_silence(wave, rate)
+    return Measurement(
+        utterance=utterance,
+        rate=rate,
+        seconds=len(wave) / rate,
+        clipped=float(np.mean(np.abs(wave) >= FULL_SCALE)),
+        level=_decibel(np.mean(np.square(wave, dtype=np.float64))),
+        dc=float(np.mean(wave, dtype=np.float64)),
+        leading=leading,
+        trailing=trailing,
+        digest=hashlib.sha256(np.ascontiguousarray(wave, dtype="<f4").tobytes()).hexdigest(),
+    )
+
+
+def measure_all(directory: DataDirectory, nj: int) -> Iterator[Measurement | str]:
+    """In the directory's order: each utterance's measurement or, where its audio is unusable, the reason."""
+    where = f"{directory.path}/wav.scp"
+    items = [(utt, source, where) for utt, source in directory.audio.items()]
+    if nj <= 1:
+        yield from map(_measure_source, items)
+        return
+    ignore_ctrl_c = partial(signal.signal, signal.SIGINT, signal.SIG_IGN)  # the parent ends the pool
+    with multiprocessing.get_context("spawn").Pool(min(nj, len(items)), ignore_ctrl_c) as pool:
+        yield from pool.imap(_measure_source, items, chunksize=8)
+
+
+def _measure_source(item: tuple[str, str, str]) -> Measurement | str:
+    utterance, source, where = item
+    try:
+        wave, rate = read_wave(source, where=f"{where}: {utterance}")
+    except InputError as error:
+        return str(error)
+    return measure(wave, rate, utterance)
+
+
+def _edge_silence(wave: np.ndarray, rate: int) -> tuple[float, float]:
+    """Seconds before the first and after the last 10 ms within SILENCE_DB of the loudest 10 ms."""
+    frame = max(1, rate // 100)
+    frames = np.pad(wave, (0, -len(wave) % frame)).reshape(-1, frame)
+    power = np.mean(np.square(frames, dtype=np.float64), axis=1)
+    heard = np.flatnonzero(power > power.max() * 10 ** (-SILENCE_DB / 10))
+    if not len(heard):
+        return len(wave) / rate, len(wave) / rate
+    after = len(wave) - (int(heard[-1]) + 1) * frame
+    return int(heard[0]) * frame / rate, max(0, after) / rate
+
+
+def _decibel(power: float) -> float:
+    return float(10 * np.log10(max(power, 1e-12)))
