@@ -1,0 +1,94 @@
+"""Schedules against published figures and the algebra of the forward process."""
+
+import pytest
+import torch
+
+from vocoders.diffusion.schedule import LinearSchedule, NoiseSchedule, diffuse, log_snr
+from vocoders.errors import InputError
+
+BASE, LARGE = NoiseSchedule.linear(50, 1e-4, 0.05), NoiseSchedule.linear(200, 1e-4, 0.02)
+
+
+@pytest.mark.parametrize(
+    "training, betas, steps",
+    [  # Kong et al. 2021, table of aligned steps for the fast schedules
+        (BASE, [1e-4, 1e-3, 0.01, 0.05, 0.2, 0.5], [0, 0.894, 4.087, 10.452, 22.993, 42.919]),
+        (LARGE, [1e-4, 1e-3, 0.01, 0.05, 0.2, 0.7], [0, 3.2007, 13.4303, 33.8203, 73.9825, 170.605]),
+    ],
+)
+def test_fast_schedules_align_with_training_as_published(training, betas, steps):
+    aligned = training.step_at(NoiseSchedule.from_list(betas).level[1:]) - 1
+    assert aligned.tolist() == pytest.approx(steps, abs=2e-3)
+
+
+def test_last_levels_are_the_published_ones():
+    assert BASE.level[-1].item() == pytest.approx(0.5288, abs=1e-4)
+    assert LARGE.level[-1].item() == pytest.approx(0.3636, abs=1e-4)
+    assert NoiseSchedule.linear(1000, 1e-6, 0.01).level[-1].item() == pytest.approx(0.08138, abs=1e-5)
+
+
+def test_step_at_inverts_level():
+    steps = torch.arange(1, 51, dtype=torch.float64)
+    assert torch.allclose(BASE.step_at(BASE.level[1:]), steps)
+
+
+def test_levels_outside_training_are_held_at_its_ends():
+    assert BASE.step_at(torch.tensor([0.99999, 0.01])).tolist() == [1, 50]
+
+
+def test_posterior_is_that_of_bayes():
+    """q(x_n | x_n+1, x_0) is the product of two Gaussians: x_n given speech, and x_n+1 given x_n."""
+    schedule, n, speech, noisy = NoiseSchedule.from_list([0.1, 0.3, 0.6]), 1, torch.tensor([0.4]), torch.tensor([-0.7])
+    a, alpha = schedule.level[n].item(), 1 - schedule.beta[n].item()
+    prior, likelihood = 1 / (1 - a**2), alpha / (1 - alpha)  # precisions, as functions of x_n
+    variance = 1 / (prior + likelihood)
+    mean = variance * (prior * a * speech + likelihood * noisy / alpha**0.5)
+    found_mean, found_deviation = schedule.posterior(noisy, speech, n)
+    assert found_mean.item() == pytest.approx(mean.item(), rel=1e-6)
+    assert found_deviation == pytest.approx(variance**0.5, rel=1e-6)
+
+
+def test_the_last_step_returns_the_speech_without_noise():
+    speech = torch.tensor([0.25, -0.5])
+    mean, deviation = BASE.posterior(torch.tensor([3.0, 3.0]), speech, 0)
+    assert torch.allclose(mean, speech) and deviation == 0
+
+
+def test_spread_covers_the_trained_range_evenly():
+    schedule = BASE.spread(6)
+    assert schedule.level[1].item() == pytest.approx(BASE.level[1].item(), rel=1e-9)
+    assert schedule.level[-1].item() == pytest.approx(BASE.level[-1].item(), rel=1e-9)
+    published = [0.99995, 0.9996, 0.9971, 0.9786, 0.8646, 0.5288]  # lambda -0.473 .. 4.605 in steps of 1.0156
+    assert schedule.level[1:].tolist() == pytest.approx(published, abs=1e-4)
+    gaps = log_snr(schedule.level[1:]).diff()
+    assert torch.allclose(gaps, gaps[:1].expand(5), rtol=1e-6)
+
+
+def test_drawn_levels_are_all_steps_of_the_schedule_and_no_others():
+    drawn = BASE.draw_levels(5000, generator=torch.Generator().manual_seed(0))
+    assert set(drawn.tolist()) == set(BASE.level[1:].tolist())
+
+
+def test_spread_levels_are_uniform_in_log_snr():
+    lambdas = log_snr(BASE.draw_spread_levels(4000, generator=torch.Generator().manual_seed(0))).sort().values
+    low, high = log_snr(BASE.level[-1]), log_snr(BASE.level[1])
+    expected = low + (high - low) * (torch.arange(4000) + 0.5) / 4000
+    assert (lambdas - expected).abs().max() < (high - low) / 4000
+
+
+@pytest.mark.parametrize("betas", [[0.1, 1.2], [0.0, 0.1], [-1e-7], []])
+def test_bad_betas_are_refused(betas):
+    with pytest.raises(InputError, match="0 < beta < 1"):
+        NoiseSchedule.from_list(betas)
+
+
+def test_diffusion_keeps_unit_variance_and_the_level():
+    g = torch.Generator().manual_seed(0)
+    wave, noise = torch.randn(1, 200_000, generator=g), torch.randn(1, 200_000, generator=g)
+    noisy = diffuse(wave, noise, torch.tensor([0.3]))
+    assert noisy.var().item() == pytest.approx(1, rel=0.02)
+    assert (noisy * wave).mean().item() == pytest.approx(0.3, abs=0.01)
+
+
+def test_linear_schedule_builds_what_it_says():
+    assert LinearSchedule(steps=3, first=0.1, last=0.3).build().beta.tolist() == pytest.approx([0.1, 0.2, 0.3])

@@ -1,0 +1,120 @@
+"""Noise schedules.
+
+Everything is written in the noise *level*, the square root of alpha-bar: 1 is clean speech, 0 is pure noise.  A
+schedule of N steps has N + 1 levels with ``level[0] = 1``, so that the last step of sampling is no special case.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from vocoders.errors import InputError
+
+
+@dataclass(frozen=True)
+class LinearSchedule:
+    """The usual training schedule: beta rises linearly from ``first`` to ``last`` in ``steps`` steps."""
+
+    steps: int = 50
+    first: float = 1e-4
+    last: float = 0.05
+
+    def build(self):
+        return NoiseSchedule.linear(self.steps, self.first, self.last)
+
+
+@dataclass(frozen=True, eq=False)
+class NoiseSchedule:
+    """What sampling and training read of a schedule; float64 on the CPU, never state of a model.
+
+    Step n = 1..N takes ``level[n - 1]`` to ``level[n]`` with noise of variance ``beta[n - 1]``.
+    """
+
+    beta: Tensor  # [N]
+
+    def __post_init__(self):
+        if not len(self.beta) or not bool(((self.beta > 0) & (self.beta < 1)).all()):
+            raise InputError(f"a noise schedule needs betas with 0 < beta < 1, found {self.beta.tolist()}")
+
+    @classmethod
+    def linear(cls, steps, first, last):
+        return cls(torch.linspace(first, last, steps, dtype=torch.float64))
+
+    @classmethod
+    def from_list(cls, betas):
+        return cls(torch.tensor(betas, dtype=torch.float64))
+
+    @classmethod
+    def from_levels(cls, levels):
+        """The schedule that visits these falling levels [N], from the cleanest to the noisiest."""
+        alpha_bar = torch.cat([torch.ones(1, dtype=torch.float64), torch.as_tensor(levels, dtype=torch.float64) ** 2])
+        return cls(1 - alpha_bar[1:] / alpha_bar[:-1])
+
+    def __len__(self):
+        return len(self.beta)
+
+    @cached_property
+    def level(self):
+        """[N + 1], from 1 (clean) downwards."""
+        return torch.cat([torch.ones(1, dtype=torch.float64), (1 - self.beta).cumprod(0).sqrt()])
+
+    def posterior(self, noisy, speech, n):
+        """Mean and standard deviation of level[n] given level[n + 1] and speech (Ho et al. 2020, eq. 6 and 7).
+
+        The step into ``level[0] = 1`` returns ``speech`` and deviation 0.
+        """
+        before, now, beta = self.level[n].item() ** 2, self.level[n + 1].item() ** 2, self.beta[n].item()
+        mean = (before**0.5 * beta * speech + (1 - beta) ** 0.5 * (1 - before) * noisy) / (1 - now)
+        return mean, ((1 - before) / (1 - now) * beta) ** 0.5
+
+    def spread(self, steps):
+        """A schedule of ``steps`` steps over the same range of levels, evenly spaced in the log of the
+        signal-to-noise ratio (Lu et al. 2022, DPM-Solver, section 3.4)."""
+        cleanest, noisiest = log_snr(self.level[1]), log_snr(self.level[-1])
+        if steps == 1:
+            return NoiseSchedule.from_levels(self.level[-1:])
+        grid = torch.linspace(cleanest.item(), noisiest.item(), steps, dtype=torch.float64)
+        return NoiseSchedule.from_levels(torch.sigmoid(2 * grid).sqrt())
+
+    def draw_levels(self, count, *, generator=None):
+        """Levels [count] at steps drawn uniformly from 1..N (Ho et al. 2020, algorithm 1)."""
+        return self.level[1 + torch.randint(len(self), [count], generator=generator)]
+
+    def draw_spread_levels(self, count, *, generator=None):
+        """Levels [count] whose log signal-to-noise ratios lie uniformly in the range of the schedule.
+
+        One level from each of ``count`` equal parts of the range: the same distribution with less variance per batch.
+        """
+        noisiest, cleanest = log_snr(self.level[-1]), log_snr(self.level[1])
+        position = (torch.arange(count) + torch.rand(count, generator=generator, dtype=torch.float64)) / count
+        return torch.sigmoid(2 * (noisiest + (cleanest - noisiest) * position)).sqrt()
+
+    def step_at(self, level):
+        """The fractional step whose level this is: ``step_at(level[n]) == n``, linear in the level between two steps,
+        and held at 1 above ``level[1]``, which no training has seen (Kong et al. 2021, appendix on fast sampling)."""
+        falling = self.level[1:].flip(0)  # searchsorted wants ascending values
+        level = torch.as_tensor(level).to("cpu", torch.float64).clamp(falling[0], falling[-1])
+        if len(self) == 1:
+            return torch.ones_like(level)
+        right = torch.searchsorted(falling, level).clamp(1, len(self) - 1)
+        low, high = falling[right - 1], falling[right]
+        return len(self) - (right - 1 + (level - low) / (high - low))
+
+
+def log_snr(level):
+    """Lambda = ln(a / s), half the log signal-to-noise ratio."""
+    return level.log() - 0.5 * torch.log1p(-(level**2))
+
+
+def diffuse(wave, noise, level):
+    """q(x_level | x_0), the only place where speech meets noise: [B, T], [B, T], [B] -> [B, T]."""
+    signal, deviation = signal_and_noise(level, wave)
+    return signal * wave + deviation * noise
+
+
+def signal_and_noise(level, like):
+    """a = level and s = sqrt(1 - level^2) as [B, 1] of the type of ``like``; s is taken in float64, where it exists."""
+    level = torch.as_tensor(level, dtype=torch.float64).reshape(-1, 1)
+    return level.to(like), (1 - level**2).sqrt().to(like)

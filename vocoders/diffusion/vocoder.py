@@ -1,0 +1,98 @@
+"""What all diffusion vocoders have in common, which is everything but the network and what it is told of a level."""
+
+from typing import Literal
+
+import torch
+from torch.nn import functional
+
+from vocoders.diffusion.prediction import NoisePrediction, ScaledPrediction
+from vocoders.diffusion.sampler import sample_ancestral
+from vocoders.diffusion.schedule import NoiseSchedule, diffuse
+from vocoders.errors import InputError
+from vocoders.interface import Vocoder
+from vocoders.features.fitted import BandNormalization, FrameLevel, frames_to_samples
+from vocoders.seeding import normal_like
+
+DISTANCES = {"l1": functional.l1_loss, "l2": functional.mse_loss}
+
+Prediction = Literal["noise", "energy_scaled"]
+Levels = Literal["steps", "log_snr"]
+Distance = Literal["l1", "l2"]
+
+
+class DiffusionVocoder(Vocoder):
+    """Learns to find speech in noisy speech.  Subclasses set ``network`` and define ``condition``.
+
+    network(noisy [B, T], conditioner, condition [B]) -> [B, T]; ``conditioner = network.prepare(mel [B, C, L])`` is
+    whatever the network makes of the mel once for all steps.
+    """
+
+    network: torch.nn.Module
+
+    def __init__(self, mel_spec, *, schedule, prediction, distance, levels, normalize_mel):
+        super().__init__(mel_spec)
+        self.schedule = schedule.build()
+        self.distance = DISTANCES[distance]
+        self.draw_levels = {"steps": self.schedule.draw_levels, "log_snr": self.schedule.draw_spread_levels}[levels]
+        self.normalize = BandNormalization(mel_spec.n_mels) if normalize_mel else torch.nn.Identity()
+        self.frame_level = FrameLevel(mel_spec) if prediction == "energy_scaled" else None
+
+    def condition(self, level):
+        """What the network is told about noise levels [B], as a float64 tensor [B]."""
+        raise NotImplementedError
+
+    def initialize(self, batches):
+        for part in (self.normalize, self.frame_level):
+            if hasattr(part, "fit"):
+                part.fit(batches)
+
+    def loss(self, batch, *, generator=None):
+        level = self.draw_levels(len(batch.wave), generator=generator).to(batch.wave.device)
+        noise = normal_like(batch.wave, generator=generator)
+        prediction = self._prediction(batch.mel)
+        output = self._output(prediction, diffuse(batch.wave, noise, level), self._conditioner(batch.mel), level)
+        return {"loss": self.distance(output, prediction.target(batch.wave, noise, level))}
+
+    @torch.no_grad()
+    def synthesize(
+        self,
+        mel,
+        *,
+        schedule: list[float] | None = None,
+        steps: int | None = None,
+        clip: float | None = 1.0,
+        generator: torch.Generator | None = None,
+    ):
+        """Speech for a mel by ancestral sampling: [B, C, L] -> [B, L * hop_size], float32.
+
+        Args:
+            mel: what the model was trained on, in the units of ``mel_spec``.
+            schedule: betas of the sampling schedule, from the cleanest step to the noisiest.
+            steps: instead of a schedule, the number of steps to spread over the trained range of levels.
+            clip: bound of the expected speech at each step; null for none.
+            generator: source of the noise.
+        """
+        if schedule is not None and steps is not None:
+            raise InputError("decode: give either a schedule or a number of steps, not both")
+        chosen = NoiseSchedule.from_list(schedule) if schedule is not None else self.schedule
+        chosen = chosen.spread(steps) if steps is not None else chosen
+        prediction, conditioner = self._prediction(mel), self._conditioner(mel)
+
+        def denoise(noisy, level):
+            level = torch.full([len(noisy)], level, dtype=torch.float64, device=noisy.device)
+            return prediction.speech(self._output(prediction, noisy, conditioner, level), noisy, level)
+
+        noise = normal_like(mel, [len(mel), mel.shape[-1] * self.hop_size], generator=generator)
+        return sample_ancestral(denoise, noise, chosen, generator=generator, clip=clip)
+
+    def _prediction(self, mel):
+        if self.frame_level is None:
+            return NoisePrediction()
+        return ScaledPrediction(frames_to_samples(self.frame_level(mel), self.hop_size))
+
+    def _conditioner(self, mel):
+        return self.network.prepare(self.normalize(mel))
+
+    def _output(self, prediction, noisy, conditioner, level):
+        condition = self.condition(level).to(noisy)
+        return self.network(prediction.input(noisy, level), conditioner, condition).float()

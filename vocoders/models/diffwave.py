@@ -1,0 +1,227 @@
+"""DiffWave (Kong et al. 2021, arXiv:2009.09761): a WaveNet without causality that denoises speech given its mel.
+
+The default is the published BASE network; ``channels=128`` with a schedule of 200 steps up to 0.02 is LARGE.  The
+remaining options exist because the two best known sets of trained weights differ in them.
+"""
+
+import math
+from typing import Literal
+
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.nn.utils.parametrizations import weight_norm as normalize_weight
+
+from vocoders.diffusion.schedule import LinearSchedule
+from vocoders.diffusion.vocoder import DiffusionVocoder, Distance, Levels, Prediction
+from vocoders.errors import InputError
+from vocoders.models import MODELS
+
+
+@MODELS.register
+class DiffWave(DiffusionVocoder):
+    """DiffWave with a mel conditioner.
+
+    Args:
+        mel_spec: the features.
+        channels: residual channels C; 64 is BASE, 128 LARGE.
+        layers: residual layers.
+        dilation_cycle: dilations run 1, 2, 4 ... 2 ** (dilation_cycle - 1) and start again.
+        schedule: the noise schedule of training.
+        prediction: noise, as published, or energy_scaled (output scaled by the frame's level, vocoders/diffusion/prediction.py).
+        distance: l2 as in the paper, or l1.
+        levels: levels drawn in training: steps of the schedule, or uniform in log signal-to-noise ratio.
+        normalize_mel: bring each mel band to zero mean and unit variance first.
+        upsample_factors: factors of the transposed convolutions; null derives them from hop_size.
+        condition_every: project the conditioner once for so many samples and hold it; 1 as published.
+        upsampler: one shared by all layers, or one per_layer (authors' code).
+        gate: which half of the channels is the sigmoid: sigmoid_tanh, or tanh_sigmoid (authors' code).
+        step_frequencies: of the step embedding: ascending 1 ... 1e4, or descending 1 ... 1e-4 (authors' code).
+        residual_includes_step: add the step embedding to the residual path too (authors' code).
+        weight_norm: weight normalisation on every convolution but the last (authors' code).
+    """
+
+    def __init__(
+        self,
+        mel_spec,
+        *,
+        channels: int = 64,
+        layers: int = 30,
+        dilation_cycle: int = 10,
+        schedule: LinearSchedule = LinearSchedule(steps=50, first=1e-4, last=0.05),
+        prediction: Prediction = "noise",
+        distance: Distance = "l2",
+        levels: Levels = "steps",
+        normalize_mel: bool = False,
+        upsample_factors: tuple[int, ...] | None = None,
+        condition_every: int = 1,
+        upsampler: Literal["shared", "per_layer"] = "shared",
+        gate: Literal["sigmoid_tanh", "tanh_sigmoid"] = "sigmoid_tanh",
+        step_frequencies: Literal["ascending", "descending"] = "ascending",
+        residual_includes_step: bool = False,
+        weight_norm: bool = False,
+    ):
+        super().__init__(
+            mel_spec,
+            schedule=schedule,
+            prediction=prediction,
+            distance=distance,
+            levels=levels,
+            normalize_mel=normalize_mel,
+        )
+        factors = _upsample_factors(mel_spec.hop_size, condition_every, upsample_factors)
+        self.network = DiffWaveNetwork(
+            n_mels=mel_spec.n_mels,
+            channels=channels,
+            dilations=[2 ** (n % dilation_cycle) for n in range(layers)],
+            upsamplers=layers if upsampler == "per_layer" else 1,
+            upsample_factors=factors,
+            condition_every=condition_every,
+            sigmoid_first=gate == "sigmoid_tanh",
+            step_frequencies=step_frequencies,
+            residual_includes_step=residual_includes_step,
+        )
+        if weight_norm:
+            self.network.apply_weight_norm()
+        suffix = "" if prediction == "noise" else ", energy-scaled"
+        self._label = f"DiffWave {channels}x{layers}{suffix}"
+
+    def describe(self):
+        return self._label
+
+    def condition(self, level):
+        return self.schedule.step_at(level) - 1  # the paper's step 1 is index 0
+
+
+class DiffWaveNetwork(nn.Module):
+    """noisy [B, T], conditioner, step [B] -> [B, T]."""
+
+    def __init__(
+        self,
+        *,
+        n_mels,
+        channels,
+        dilations,
+        upsamplers,
+        upsample_factors,
+        condition_every,
+        sigmoid_first,
+        step_frequencies,
+        residual_includes_step,
+    ):
+        super().__init__()
+        self.input_projection = _conv(1, channels, 1)
+        self.step_embedding = StepEmbedding(512, step_frequencies)
+        self.upsamplers = nn.ModuleList(MelUpsampler(upsample_factors) for _ in range(upsamplers))
+        self.layers = nn.ModuleList(
+            ResidualLayer(n_mels, channels, d, condition_every, sigmoid_first, residual_includes_step)
+            for d in dilations
+        )
+        self.skip_projection = _conv(channels, channels, 1)
+        self.output_projection = nn.Conv1d(channels, 1, 1)
+        nn.init.zeros_(self.output_projection.weight)
+
+    def prepare(self, mel):
+        """What does not depend on the step: the upsampled mels, one per upsampler, [B, n_mels, T / condition_every]."""
+        return [upsampler(mel) for upsampler in self.upsamplers]
+
+    def forward(self, noisy, mels, step):
+        x = functional.relu(self.input_projection(noisy[:, None]))  # [B, C, T]
+        embedding = self.step_embedding(step)  # [B, 512]
+        total = 0
+        for n, layer in enumerate(self.layers):
+            x, skip = layer(x, mels[n % len(mels)], embedding)
+            total = total + skip
+        x = functional.relu(self.skip_projection(total / math.sqrt(len(self.layers))))
+        return self.output_projection(x)[:, 0]
+
+    def apply_weight_norm(self):
+        for module in self.modules():
+            if isinstance(module, (nn.Conv1d, nn.ConvTranspose2d)) and module is not self.output_projection:
+                normalize_weight(module)
+
+
+class StepEmbedding(nn.Module):
+    """step [B], a real number from 0, to [B, width], by the sinusoids of the paper's equation 5 and two layers."""
+
+    def __init__(self, width, frequencies, half=64):
+        super().__init__()
+        exponent = 4 * torch.arange(half, dtype=torch.float64) / (half - 1)
+        frequency = 10 ** (exponent if frequencies == "ascending" else -exponent)
+        self.register_buffer("frequency", frequency, persistent=False)
+        self.projection1 = nn.Linear(2 * half, width)
+        self.projection2 = nn.Linear(width, width)
+
+    def forward(self, step):
+        angle = step.double()[:, None] * self.frequency.double()  # in float64: the highest is 5e5 rad
+        x = torch.cat([angle.sin(), angle.cos()], 1).to(self.projection1.weight)
+        return functional.silu(self.projection2(functional.silu(self.projection1(x))))
+
+
+class MelUpsampler(nn.Module):
+    """[B, C, L] -> [B, C, L * prod(factors)] by transposed convolutions over time and neighbouring bands."""
+
+    def __init__(self, factors):
+        super().__init__()
+        self.stages = nn.ModuleList(
+            nn.ConvTranspose2d(
+                1, 1, (3, 2 * f), stride=(1, f), padding=(1, (f + 1) // 2), output_padding=(0, f % 2)
+            )
+            for f in factors
+        )
+
+    def forward(self, mel):
+        x = mel[:, None]
+        for stage in self.stages:
+            x = functional.leaky_relu(stage(x), 0.4)
+        return x[:, 0]
+
+
+class ResidualLayer(nn.Module):
+    """Gated dilated convolution: x [B, C, T] -> x and skip, both [B, C, T]."""
+
+    def __init__(self, n_mels, channels, dilation, condition_every, sigmoid_first, residual_includes_step):
+        super().__init__()
+        self.condition_every, self.sigmoid_first = condition_every, sigmoid_first
+        self.residual_includes_step = residual_includes_step
+        self.dilated_conv = _conv(channels, 2 * channels, 3, padding=dilation, dilation=dilation)
+        self.step_projection = nn.Linear(512, channels)
+        self.mel_projection = _conv(n_mels, 2 * channels, 1)
+        self.output_projection = _conv(channels, 2 * channels, 1)
+
+    def forward(self, x, mel, embedding):
+        shifted = x + self.step_projection(embedding)[..., None]
+        y = self.dilated_conv(shifted)  # [B, 2C, T]
+        y = self._add_held(y, self.mel_projection(mel))
+        first, second = y.chunk(2, 1)
+        sigmoid, tanh = (first, second) if self.sigmoid_first else (second, first)
+        y = self.output_projection(torch.sigmoid(sigmoid) * torch.tanh(tanh))
+        residual, skip = y.chunk(2, 1)
+        return ((shifted if self.residual_includes_step else x) + residual) / math.sqrt(2), skip
+
+    def _add_held(self, y, condition):
+        if self.condition_every == 1:
+            return y + condition
+        return (y.unflatten(2, (-1, self.condition_every)) + condition[..., None]).flatten(2)
+
+
+def _conv(channels_in, channels_out, kernel, **options):
+    conv = nn.Conv1d(channels_in, channels_out, kernel, **options)
+    nn.init.kaiming_normal_(conv.weight)  # before any weight norm, which would undo it
+    return conv
+
+
+def _upsample_factors(hop_size, condition_every, factors):
+    """Transposed convolutions that end at one condition for ``condition_every`` samples."""
+    if condition_every < 1 or hop_size % condition_every:
+        raise InputError(f"diffwave: condition_every {condition_every} does not divide the features' hop_size {hop_size}")
+    target = hop_size // condition_every
+    if factors is None:
+        first = max(f for f in range(1, math.isqrt(target) + 1) if target % f == 0)
+        return (target,) if target <= 16 else (target // first, first)
+    if math.prod(factors) != target:
+        raise InputError(
+            f"diffwave: upsample_factors {tuple(factors)} multiply to {math.prod(factors)}, but the features have "
+            f"hop_size {hop_size} and condition_every is {condition_every}, so they must multiply to {target}"
+        )
+    return tuple(factors)
