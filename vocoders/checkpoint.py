@@ -1,0 +1,109 @@
+"""Checkpoints: plain tensors and plain settings, enough to rebuild a model without its recipe.
+
+    step-2000.pt   {"format", "model", "average", "optimizer", "step", "seconds", "best", "config", "mel"}
+    last.pt, best.pt   links to the newest one and to the one of lowest dev loss
+
+They load with ``weights_only=True``: a file from elsewhere cannot run code.
+"""
+
+import os
+import pickle
+import re
+from pathlib import Path
+
+import torch
+
+from vocoders import config
+from vocoders.errors import InputError
+from vocoders.features.mel import MelSpec
+from vocoders.io.files import atomic_path
+from vocoders.models import MODELS
+
+FORMAT = 1
+
+
+def build_model(section, mel_spec):
+    """The model that a ``model:`` section describes, for features described by ``mel_spec``."""
+    options = dict(section)
+    name = options.pop("name", None)
+    if name is None:
+        raise InputError(f"model has no name; choose one of: {', '.join(MODELS.names())}")
+    return config.build(MODELS[name], options, mel_spec, where="model")
+
+
+def save(path, contents):
+    """Writes all or nothing."""
+    with atomic_path(path) as partial:
+        torch.save({"format": FORMAT, **contents}, partial)
+
+
+def load(path, device="cpu"):
+    """The contents of a checkpoint file.  Raises InputError when it is missing, damaged or not one of ours."""
+    try:
+        contents = torch.load(path, map_location=device, weights_only=True)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such checkpoint") from None
+    except (RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+        raise InputError(f"{path}: damaged or not a checkpoint ({reason}); use another one or train again") from None
+    if not isinstance(contents, dict) or contents.get("format") != FORMAT:
+        raise InputError(f"{path}: not a checkpoint of this program (format {FORMAT})")
+    return contents
+
+
+def load_vocoder(path, *, which="best", device="cpu"):
+    """The trained vocoder in an experiment directory (its checkpoint ``which``: best, last, step-N) or a file.
+
+    Its weights are the averaged ones where training kept an average.  ``checkpoint_info`` says where it comes from.
+    """
+    path = find(path, which)
+    contents = load(path, device)
+    try:
+        model = build_model(contents["config"]["model"], MelSpec(**contents["mel"]))
+        model.load_state_dict(contents["average"] or contents["model"])
+    except (KeyError, RuntimeError) as error:
+        raise InputError(f"{path}: its weights do not fit its own configuration ({_first_line(error)})") from None
+    model.checkpoint_info = {
+        "path": str(path),
+        "model": contents["config"]["model"]["name"],
+        **{key: contents[key] for key in ("step", "seconds", "config")},
+    }
+    return model.to(device).eval().requires_grad_(False)
+
+
+def find(path, which):
+    """The checkpoint file meant by an experiment directory and ``which``, or by a file."""
+    path = Path(path)
+    if not path.is_dir():
+        return path
+    file = path / f"{which}.pt"
+    if not file.exists():
+        there = sorted(p.stem for p in path.glob("*.pt"))
+        raise InputError(f"{file}: no such checkpoint; {path} has: {', '.join(there) or 'none, train first'}")
+    return file
+
+
+def steps(directory):
+    """step -> file, ascending, of the checkpoints in an experiment directory."""
+    found = {int(re.fullmatch(r"step-(\d+)", p.stem)[1]): p for p in Path(directory).glob("step-*.pt")}
+    return dict(sorted(found.items()))
+
+
+def link(directory, name, step):
+    """Makes ``name.pt`` mean the checkpoint of ``step``, atomically."""
+    aside = Path(directory) / f".{name}.link"
+    aside.unlink(missing_ok=True)
+    aside.symlink_to(f"step-{step}.pt")
+    os.replace(aside, Path(directory) / f"{name}.pt")
+
+
+def prune(directory, *, keep, but):
+    """Deletes all but the newest ``keep`` checkpoints and those of the steps in ``but``."""
+    found = steps(directory)
+    for step in list(found)[:-keep]:
+        if step not in but:
+            found[step].unlink()
+
+
+def _first_line(error):
+    return (str(error).splitlines() or [repr(error)])[0]

@@ -1,0 +1,31 @@
+"""Train a model on extracted features; the same command resumes an interrupted run exactly.
+
+Every key of the configuration is an option too:
+
+  vocoders train --config conf/diffwave.yaml --train.max_steps 2000 --model.channels 32 \\
+      dump/mel_nvidia_22k/train dump/mel_nvidia_22k/dev exp/train_diffwave
+
+Follow it with:  tensorboard --logdir exp
+"""
+
+from vocoders.errors import InputError
+
+
+def main(train_directory: str, dev_directory: str, experiment: str, config: str = "", device: str = "auto", overrides: dict = {}):
+    """Train.
+
+    Args:
+        train_directory: features to learn from (dump/<mel>/<set>).
+        dev_directory: features to choose the best checkpoint by.
+        experiment: directory of checkpoints, metrics and logs; made, or resumed.
+        config: YAML file with the sections model, train and optimizer.
+        device: cpu, cuda, or auto.
+        overrides: dotted keys laid over the configuration.
+    """
+    from vocoders import config as configuration
+    from vocoders.device import choose
+    from vocoders.training.run import train
+
+    if not config:
+        raise InputError("needs --config, a YAML file such as conf/diffwave.yaml")
+    train(configuration.load(config, overrides), train_directory, dev_directory, experiment, device=choose(device))
