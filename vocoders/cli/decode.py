@@ -1,0 +1,46 @@
+"""Turn a feature directory into waves, with a trained vocoder or a baseline.
+
+SYSTEM is an experiment directory, a checkpoint file, or a baseline that needs no training: recording,
+griffin_lim, world.  Writes OUTPUT/wav/<utterance>.wav (16 bit), decode.jsonl (seconds, real-time factor and
+clipped samples of each), system.json and, last, wav.scp.  Every utterance has its own seed, so an interrupted
+run goes on where it was; other settings in the same directory start it anew.
+
+  vocoders decode griffin_lim dump/nvidia_22k/eval exp/griffin_lim/eval
+  vocoders decode --config conf/decode.yaml exp/diffwave dump/nvidia_22k/eval exp/diffwave/decode_best/eval
+
+The configuration holds options of the system's synthesis, for DiffWave for instance {steps: 6}.
+"""
+
+
+def main(
+    system: str,
+    features: str,
+    output: str,
+    *,
+    config: str | None = None,
+    checkpoint: str = "best",
+    device: str = "auto",
+    seed: int = 0,
+    convert_mel: bool = False,
+):
+    """Decodes.
+
+    Args:
+        system: experiment directory, checkpoint file or baseline.
+        features: feature directory.
+        output: directory for the waves.
+        config: options of synthesis (YAML).
+        checkpoint: which one of an experiment directory: best, last, step-N, or a file.
+        device: cpu, cuda, or auto for cuda where there is one.
+        seed: everything random in an utterance depends on it and on the utterance's id.
+        convert_mel: convert mels that differ from the checkpoint's only in how they are compressed.
+    """
+    from vocoders.config import load
+    from vocoders.inference.decode import Decoder, summary
+    from vocoders.inference.system import open_system
+
+    options = load(config) if config else {}
+    where = config or "decode"
+    opened = open_system(system, checkpoint=checkpoint, options=options, device=device, where=where)
+    records = Decoder(opened, features, output, seed=seed, convert_mel=convert_mel).run()
+    print(f"{output}: {summary(records)}")

@@ -1,0 +1,96 @@
+"""What a decoder can decode with: a trained vocoder or a baseline, behind one signature."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from vocoders import config
+from vocoders.checkpoint import load_vocoder
+from vocoders.errors import InputError
+from vocoders.features.mel import MelSpec
+from vocoders.inference.baselines import BASELINES
+
+
+@dataclass(frozen=True)
+class System:
+    """``synthesize(mel [C, L], own, spec, generator) -> wave [T]`` on the CPU, and what system.json says.
+
+    ``own`` is the utterance's own wave [T] for a system that ``copies``, else None.
+    ``mel_spec`` is what it was trained on; None takes any.
+    """
+
+    synthesize: Callable
+    mel_spec: MelSpec | None
+    copies: bool
+    description: dict
+
+
+def open_system(name, *, checkpoint="best", options=None, device="auto", where="decode"):
+    """A baseline by its name, or the vocoder in an experiment directory or checkpoint file.
+
+    ``options`` are those of its synthesis; ``where`` names their source in error messages.
+    """
+    if name in BASELINES:
+        return baseline_system(name, options or {}, where=where)
+    if Path(checkpoint).is_file():
+        name = checkpoint
+    device = _device(device)
+    vocoder = load_vocoder(name, which=checkpoint, device=device)
+    return model_system(vocoder, options or {}, device=device, where=where)
+
+
+def baseline_system(name, options, *, where="decode"):
+    label, copy = BASELINES[name]
+    chosen = config.typed(copy, options, skip=4, where=where)
+
+    def synthesize(mel, own, spec, generator):
+        return copy(torch.from_numpy(own).float(), mel, spec, generator, **chosen)
+
+    description = {"system": label, "kind": "baseline", "baseline": name, "options": options}
+    return System(synthesize, None, True, description)
+
+
+def model_system(vocoder, options, *, device="cpu", where="decode"):
+    chosen = config.typed(vocoder.synthesize, options, skip=1, where=where)
+    chosen.pop("generator", None)  # in the signature, but ours to give
+
+    @torch.inference_mode()
+    def synthesize(mel, own, spec, generator):
+        wave = vocoder.synthesize(mel[None].to(device), generator=generator, **chosen)
+        return wave[0].float().cpu()  # waits for the device, so that who measures the time measures all of it
+
+    info = vocoder.checkpoint_info
+    description = {
+        "system": vocoder.describe(),
+        "kind": "model",
+        "model": info["model"],
+        "options": options,
+        "parameters": sum(parameter.numel() for parameter in vocoder.parameters()),
+        "train_steps": info["step"],
+        "training_seconds": info["seconds"],
+        "checkpoint": str(info["path"]),
+        "experiment": str(Path(info["path"]).parent),
+        "weights": weights_hash(vocoder),
+        "device": device,
+    }
+    return System(synthesize, vocoder.mel_spec, False, description)
+
+
+def weights_hash(module):
+    """Hexadecimal digits that change with any parameter or buffer, and not with the file they come from."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(module.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()[:16]
+
+
+def _device(name):
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise InputError(f"--device {name}: this machine has no usable CUDA device; use cpu or auto")
+    return name

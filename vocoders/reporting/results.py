@@ -1,0 +1,125 @@
+"""What decoding and scoring left under an experiment root, one ``Result`` per system and set.
+
+exp/<system>/.../<set>/{summary.json, scores.jsonl, system.json, decode.jsonl, wav.scp, wav/}
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from vocoders.errors import InputError
+from vocoders.io.files import read_json, read_jsonl
+from vocoders.io.tables import read_table
+
+KINDS = {"baseline": 1, "model": 2}  # the order of rows; the recording stands first, strangers last
+
+
+@dataclass(frozen=True)
+class Result:
+    """One system on one set; ``root`` is what paths are shown relative to."""
+
+    directory: Path
+    root: Path
+
+    @cached_property
+    def summary(self):
+        return read_json(self.directory / "summary.json")
+
+    @cached_property
+    def system(self):
+        """The contents of system.json; wavs from elsewhere have none."""
+        return self.summary.get("system") or {}
+
+    @property
+    def eval_set(self):
+        return self.directory.name
+
+    @property
+    def place(self):
+        """The directory that holds its sets, relative to the root: ``train_diffwave/decode_best``."""
+        return self.directory.parent.relative_to(self.root).as_posix()
+
+    @property
+    def label(self):
+        return self.system.get("system") or self.place
+
+    @property
+    def order(self):
+        if self.system.get("baseline") == "recording":
+            return (0, self.place)
+        return (KINDS.get(self.system.get("kind"), 3), self.place)
+
+    @property
+    def metrics(self):
+        """Score name -> {"mean", "low", "high", "n"}."""
+        return self.summary["metrics"]
+
+    @property
+    def facts(self):
+        """How it was made: name -> text, of what is known."""
+        made = self.system.get("provenance") or {}
+        facts = {
+            "decoded by": made.get("command"),
+            "time": made.get("time"),
+            "code": made.get("git"),
+            "seed": self.system.get("seed"),
+            "options": self.system.get("options"),
+            "checkpoint": self.system.get("checkpoint"),
+            "weights": self.system.get("weights"),
+            "device": self.system.get("device"),
+            "alignment": self.summary.get("alignment"),
+            "mel": self.system.get("mel"),
+            "interval": self.summary.get("interval"),
+            "versions": {**(made.get("versions") or {}), **(self.summary.get("packages") or {})},
+        }
+        return {name: _plain(fact) for name, fact in facts.items() if fact not in (None, {})}
+
+    @cached_property
+    def waves(self):
+        """Utterance -> path of its decoded wave."""
+        table = self.directory / "wav.scp"
+        return read_table(table) if table.exists() else {}
+
+    @cached_property
+    def experiment(self):
+        """The training directory that it lies in, or None."""
+        for folder in self.directory.parents:
+            if (folder / "config.yaml").exists():
+                return folder
+            if folder == self.root:
+                return None
+        return None
+
+
+def find_results(root):
+    """Set name -> its results, the recording first, then baselines, then models.
+
+    Raises InputError when nothing has been scored under ``root``.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise InputError(f"{root}: no such directory; give the one that holds the experiments")
+    results = [Result(path.parent, root) for path in root.rglob("summary.json")]
+    if not results:
+        raise InputError(f"{root}: no summary.json in it; run vocoders score (stage 5) first")
+    sets = {}
+    for result in sorted(results, key=lambda result: (result.eval_set, result.order)):
+        sets.setdefault(result.eval_set, []).append(result)
+    return sets
+
+
+def common_utterances(results):
+    """Utterances that every one of the results has, sorted."""
+    return sorted(set.intersection(*(set(result.waves) for result in results)))
+
+
+def training_curves(experiment):
+    """The records of metrics.jsonl by split: {"train": [...], "dev": [...]}; empty without that file."""
+    curves = {}
+    for record in read_jsonl(experiment / "metrics.jsonl"):
+        curves.setdefault(record.get("split", "train"), []).append(record)
+    return curves
+
+
+def _plain(fact):
+    return ", ".join(f"{key} {value}" for key, value in fact.items()) if isinstance(fact, dict) else fact
