@@ -16,7 +16,14 @@ class Schedule:
 
 
 class Model:
-    def __init__(self, spec, *, channels: int = 64, schedule: Schedule = Schedule(steps=7), order: Literal["a", "b"] = "a"):
+    def __init__(
+        self,
+        spec,
+        *,
+        channels: int = 64,
+        schedule: Schedule = Schedule(steps=7),
+        order: Literal["a", "b"] = "a",
+    ):
         self.spec, self.channels, self.schedule, self.order = spec, channels, schedule, order
 
 
@@ -28,7 +35,7 @@ def write(path, text):
 def test_a_configuration_is_its_difference_from_its_base(tmp_path):
     write(tmp_path / "base.yaml", "model: {channels: 64, schedule: {steps: 50, last: 0.05}}\ntrain: {seed: 1}")
     path = write(tmp_path / "large.yaml", "base: base.yaml\nmodel: {channels: 128, schedule: {steps: 200}}")
-    assert config.load(path, {"train.seed": 5}) == {
+    assert config.load(path, {"train.seed": "5e0"}) == {
         "model": {"channels": 128, "schedule": {"steps": 200, "last": 0.05}},
         "train": {"seed": 5},
     }

@@ -26,9 +26,10 @@ def load(path, overrides=None):
     if base is not None:
         config = merge(load(path.parent / base), config)
     for key, value in (overrides or {}).items():
+        change = _plain(value)
         for part in reversed(key.split(".")):
-            value = {part: value}
-        config = merge(config, value)
+            change = {part: change}
+        config = merge(config, change)
     return config
 
 
@@ -56,7 +57,7 @@ def build(factory, options, *args, where):
 
 
 def typed(factory, options, *, skip=0, where):
-    """``options`` as the types that the signature of ``factory`` asks for; its first ``skip`` parameters are not options."""
+    """``options`` as the types in the signature of ``factory``, whose first ``skip`` parameters are not options."""
     from jsonargparse import ArgumentError, ArgumentParser
 
     parser = ArgumentParser(exit_on_error=False)

@@ -14,11 +14,12 @@ PACKAGES = ["vocoders", "torch", "numpy", "scipy", "librosa", "h5py", "soxr"]
 
 def collect():
     """What to write beside every result; plain values only."""
+    program = Path(sys.argv[0]).name
     return {
         "git": git_revision(),
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
         "machine": {"system": platform.system(), "arch": platform.machine(), "cpus": os.cpu_count()},
-        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": shlex.join(["vocoders" if program == "__main__.py" else program, *sys.argv[1:]]),
         "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }
 

@@ -9,7 +9,11 @@ from vocoders.diffusion.schedule import diffuse
 G = torch.Generator().manual_seed(0)
 WAVE, NOISE = 0.1 * torch.randn(3, 1000, generator=G), torch.randn(3, 1000, generator=G)
 LEVEL = torch.tensor([0.1, 0.7, 0.999], dtype=torch.float64)
-PREDICTIONS = [NoisePrediction(), ScaledPrediction(torch.full((3, 1000), 0.1)), ScaledPrediction(torch.rand(3, 1000, generator=G) + 0.01)]
+PREDICTIONS = [
+    NoisePrediction(),
+    ScaledPrediction(torch.full((3, 1000), 0.1)),
+    ScaledPrediction(torch.rand(3, 1000, generator=G) + 0.01),
+]
 
 
 @pytest.mark.parametrize("prediction", PREDICTIONS)
@@ -23,7 +27,10 @@ def test_input_and_target_of_scaled_prediction_have_unit_variance():
     deviation = torch.tensor([0.02, 0.1, 0.5])[:, None].expand(3, 200_000)
     wave, noise = deviation * torch.randn(3, 200_000, generator=g), torch.randn(3, 200_000, generator=g)
     prediction = ScaledPrediction(deviation)
-    for value in (prediction.input(diffuse(wave, noise, LEVEL), LEVEL), prediction.target(wave, noise, LEVEL)):
+    for value in (
+        prediction.input(diffuse(wave, noise, LEVEL), LEVEL),
+        prediction.target(wave, noise, LEVEL),
+    ):
         assert value.var(1).tolist() == pytest.approx([1, 1, 1], rel=0.02)
 
 
@@ -32,4 +39,6 @@ def test_without_a_network_scaled_prediction_is_the_wiener_filter():
     noisy = diffuse(WAVE, NOISE, LEVEL)
     a, s2 = LEVEL[:, None].float(), 1 - LEVEL[:, None].float() ** 2
     wiener = a * 0.01 / (a**2 * 0.01 + s2) * noisy
-    assert torch.allclose(ScaledPrediction(deviation).speech(torch.zeros(3, 1000), noisy, LEVEL), wiener, rtol=1e-3, atol=1e-6)
+    assert torch.allclose(
+        ScaledPrediction(deviation).speech(torch.zeros(3, 1000), noisy, LEVEL), wiener, rtol=1e-3, atol=1e-6
+    )

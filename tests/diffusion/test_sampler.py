@@ -52,7 +52,12 @@ def test_noise_differs_between_steps_and_repeats_with_the_seed():
     def path(seed):
         inputs = []
         generator = torch.Generator().manual_seed(seed)
-        sample_ancestral(lambda x, _: (inputs.append(x), torch.zeros_like(x))[1], torch.zeros(1, 50), schedule, generator=generator)
+        sample_ancestral(
+            lambda x, _: (inputs.append(x), torch.zeros_like(x))[1],
+            torch.zeros(1, 50),
+            schedule,
+            generator=generator,
+        )
         return inputs
 
     first, again, other = path(1), path(1), path(2)

@@ -38,7 +38,12 @@ def test_levels_outside_training_are_held_at_its_ends():
 
 def test_posterior_is_that_of_bayes():
     """q(x_n | x_n+1, x_0) is the product of two Gaussians: x_n given speech, and x_n+1 given x_n."""
-    schedule, n, speech, noisy = NoiseSchedule.from_list([0.1, 0.3, 0.6]), 1, torch.tensor([0.4]), torch.tensor([-0.7])
+    schedule, n, speech, noisy = (
+        NoiseSchedule.from_list([0.1, 0.3, 0.6]),
+        1,
+        torch.tensor([0.4]),
+        torch.tensor([-0.7]),
+    )
     a, alpha = schedule.level[n].item(), 1 - schedule.beta[n].item()
     prior, likelihood = 1 / (1 - a**2), alpha / (1 - alpha)  # precisions, as functions of x_n
     variance = 1 / (prior + likelihood)

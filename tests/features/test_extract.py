@@ -24,9 +24,7 @@ LENGTHS = {"a": 1000, "b": 167, "c": 640, "d": 641, "e": 333}
 
 def waves():
     generator = np.random.default_rng(0)
-    return {
-        name: generator.integers(-9000, 9000, length).astype(np.int16) for name, length in LENGTHS.items()
-    }
+    return {name: generator.integers(-9000, 9000, length).astype(np.int16) for name, length in LENGTHS.items()}
 
 
 @pytest.fixture
@@ -124,9 +122,7 @@ def test_a_wave_from_the_future_is_not_extracted_for_ever(data, tmp_path):
 
 def test_a_missing_part_is_named_and_no_index_written(data, tmp_path):
     extract_part(data, tmp_path / "dump", Extractor(SPEC), 1, 2)
-    with pytest.raises(
-        InputError, match=r"feats\.2\.h5: is missing; run vocoders features with --part 2/2 again"
-    ):
+    with pytest.raises(InputError, match=r"feats\.2\.h5: is missing; run vocoders features with --part 2/2 again"):
         merge_parts(data, tmp_path / "dump", Extractor(SPEC), 2)
     assert not (tmp_path / "dump" / "feats.scp").exists()
 
@@ -213,9 +209,7 @@ BAD = {
 def test_bad_input_is_one_sentence_and_leaves_nothing(data, tmp_path, capsys, kind):
     make, message = BAD[kind]
     put(data, "c", make(tmp_path))
-    status = cli.main(
-        ["features", "--config", str(tmp_path / "conf.yaml"), str(data), str(tmp_path / "dump")]
-    )
+    status = cli.main(["features", "--config", str(tmp_path / "conf.yaml"), str(data), str(tmp_path / "dump")])
     error = capsys.readouterr().err.strip().splitlines()
     assert status == 1
     assert len(error) == 1 and error[0].startswith(f"vocoders features: error: {data}/wav.scp: c: ")
@@ -225,10 +219,7 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(data, tmp_path, capsys, ki
 
 def test_all_bad_utterances_are_counted_and_ten_named(data, tmp_path, capsys):
     write_table(data / "wav.scp", {f"u{number:02}": tmp_path / "none.wav" for number in range(12)})
-    assert (
-        cli.main(["features", "--config", str(tmp_path / "conf.yaml"), str(data), str(tmp_path / "dump")])
-        == 1
-    )
+    assert cli.main(["features", "--config", str(tmp_path / "conf.yaml"), str(data), str(tmp_path / "dump")]) == 1
     error = capsys.readouterr().err
     assert "12 of 12 utterances cannot be used" in error and "and 2 more" in error
     assert "u09: " in error and "u10: " not in error

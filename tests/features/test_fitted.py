@@ -8,7 +8,18 @@ from vocoders.features.mel import LogMel, MelSpec
 from vocoders.interface import SpeechBatch
 
 LN = MelSpec(sample_rate=22050, n_fft=1024, win_size=1024, hop_size=256, n_mels=80, f_max=8000)
-POWER = MelSpec(sample_rate=22050, n_fft=1024, win_size=1024, hop_size=256, n_mels=80, power=2, log="log10", floor=1e-10, mel_norm=None, mel_scale="htk")
+POWER = MelSpec(
+    sample_rate=22050,
+    n_fft=1024,
+    win_size=1024,
+    hop_size=256,
+    n_mels=80,
+    power=2,
+    log="log10",
+    floor=1e-10,
+    mel_norm=None,
+    mel_scale="htk",
+)
 
 
 def noise_batch(spec, amplitude, frames=60):

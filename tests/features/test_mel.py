@@ -74,9 +74,7 @@ def test_filters_are_those_of_librosa_and_torchaudio(scale, norm, f_min, f_max):
         dtype=np.float64,
     )
     assert np.abs(ours - theirs).max() < 1e-12
-    torchaudios = torchaudio.functional.melscale_fbanks(
-        513, f_min, ceiling, 80, 22050, norm=norm, mel_scale=scale
-    )
+    torchaudios = torchaudio.functional.melscale_fbanks(513, f_min, ceiling, 80, 22050, norm=norm, mel_scale=scale)
     assert np.abs(ours - torchaudios.T.numpy()).max() < 2e-4 * ours.max()  # computed in float32 there
 
 
@@ -97,9 +95,7 @@ def nvidia_reference(wave, hop=256):
 
 
 def torchaudio_mel(wave, **settings):
-    transform = torchaudio.transforms.MelSpectrogram(
-        center=True, pad_mode="reflect", mel_scale="htk", **settings
-    )
+    transform = torchaudio.transforms.MelSpectrogram(center=True, pad_mode="reflect", mel_scale="htk", **settings)
     return transform.double()(torch.from_numpy(wave)).numpy()
 
 
@@ -184,10 +180,7 @@ def test_real_speech_in_single_precision(shared_data):
     wave, _ = read_wave(shared_data / "LJSpeech-1.1" / "wavs" / "LJ001-0001.wav")
     wave = wave[: len(wave) // 256 * 256]
     assert np.abs(log_mel(NVIDIA, wave) - nvidia_reference(wave)[:, : len(wave) // 256]).max() < 3e-3
-    assert (
-        np.abs(log_mel(NVIDIA, wave.astype(np.float64)) - nvidia_reference(wave)[:, : len(wave) // 256]).max()
-        < 1e-5
-    )
+    assert np.abs(log_mel(NVIDIA, wave.astype(np.float64)) - nvidia_reference(wave)[:, : len(wave) // 256]).max() < 1e-5
 
 
 def test_a_tone_lands_in_its_band_with_its_magnitude():
@@ -199,10 +192,7 @@ def test_a_tone_lands_in_its_band_with_its_magnitude():
     edges, frequency = band_edges(spec).numpy(), bin_ * 22050 / 1024
     band = int(np.argmin(np.abs(edges[1:-1] - frequency)))
     step, peak = 22050 / 1024, amplitude / 2 * 512
-    weight = [
-        np.interp(f, edges[band : band + 3], [0, 1, 0])
-        for f in (frequency - step, frequency, frequency + step)
-    ]
+    weight = [np.interp(f, edges[band : band + 3], [0, 1, 0]) for f in (frequency - step, frequency, frequency + step)]
     assert np.argmax(mel.mean(1)) == band
     assert np.allclose(mel[band], peak * np.dot(weight, [0.5, 1, 0.5]), rtol=1e-6)
 
@@ -242,13 +232,9 @@ def test_to_magnitude_undoes_log_range_power_and_normalisation(path):
     """Halving a wave halves its magnitudes, and they are those of the plain front end."""
     spec = MelSpec.load(path)
     wave = noise(spec)[10 * spec.hop_size :]
-    full, half = (
-        spec.to_magnitude(torch.from_numpy(log_mel(spec, gain * wave))).numpy() for gain in (1, 0.5)
-    )
+    full, half = (spec.to_magnitude(torch.from_numpy(log_mel(spec, gain * wave))).numpy() for gain in (1, 0.5))
     assert np.allclose(full[:, 8:], 2 * half[:, 8:], rtol=1e-6)
-    plain = replace(
-        spec, stft_normalized=False, log="ln", floor=1e-12, silence=None, reference=0, unit_range=None
-    )
+    plain = replace(spec, stft_normalized=False, log="ln", floor=1e-12, silence=None, reference=0, unit_range=None)
     linear = np.exp(log_mel(plain, wave)) ** (1 / spec.power)
     assert np.allclose(full[:, 8:], linear[:, 8:], rtol=1e-6)
 

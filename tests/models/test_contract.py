@@ -25,12 +25,14 @@ def model(request, repository):
 
 def batch(frames=8, size=2):
     g = torch.Generator().manual_seed(1)
-    return SpeechBatch(0.2 * torch.randn(size, frames * HOP, generator=g), torch.randn(size, 80, frames, generator=g) - 3)
+    return SpeechBatch(
+        0.2 * torch.randn(size, frames * HOP, generator=g), torch.randn(size, 80, frames, generator=g) - 3
+    )
 
 
 def test_the_loss_is_finite_and_its_gradient_reaches_every_parameter(model):
     model.initialize([batch()])
-    torch.nn.init.normal_([p for p in model.parameters()][-2], std=0.1)  # heads start at zero and block the gradient
+    torch.nn.init.normal_(list(model.parameters())[-2], std=0.1)  # heads start at zero and block the gradient
     loss = model(batch(), generator=seeded(1))["loss"]
     loss.backward()
     assert loss.isfinite()

@@ -26,7 +26,11 @@ def make_features(directory, count, frames=30):
     with FeatureWriter(directory / "feats.1.h5", hop_size=64) as part:
         for n in range(count):
             wave = 0.1 * torch.randn(frames * 64, generator=seeded("test", directory.name, n))
-            part.write(f"utt{n}", (wave * 32767).short().numpy(), LogMel(SPEC)(wave[None])[0].T.numpy().astype(np.float32))
+            part.write(
+                f"utt{n}",
+                (wave * 32767).short().numpy(),
+                LogMel(SPEC)(wave[None])[0].T.numpy().astype(np.float32),
+            )
     SPEC.save(directory / "mel.yaml")
     write_index(directory)
     return directory
@@ -64,7 +68,8 @@ def test_an_interrupted_run_ends_as_an_undisturbed_one(repository, features, tmp
     train(whole, *features, tmp_path / "parts")
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
     metrics = [
-        [(r["split"], r["step"], r["loss"]) for r in read_jsonl(tmp_path / d / "metrics.jsonl")] for d in ("whole", "parts")
+        [(r["split"], r["step"], r["loss"]) for r in read_jsonl(tmp_path / d / "metrics.jsonl")]
+        for d in ("whole", "parts")
     ]
     assert metrics[0] == metrics[1] and len(metrics[0]) == 9
 
@@ -89,7 +94,11 @@ def test_workers_change_nothing(repository, features, tmp_path):
 
 
 def test_the_loss_falls(repository, features, tmp_path):
-    train(settings(repository, train__max_steps=150, train__evaluate_every=75, optimizer__learning_rate=5e-3), *features, tmp_path / "e")
+    train(
+        settings(repository, train__max_steps=150, train__evaluate_every=75, optimizer__learning_rate=5e-3),
+        *features,
+        tmp_path / "e",
+    )
     losses = [r["loss"] for r in read_jsonl(tmp_path / "e" / "metrics.jsonl") if r["split"] == "train"]
     assert np.mean(losses[-30:]) < 0.9 * np.mean(losses[:10])
 
@@ -169,8 +178,9 @@ def test_a_checkpoint_cannot_run_code(tmp_path):
 def test_ctrl_c_saves_the_step_and_the_next_run_goes_on(repository, features, tmp_path):
     """The signal arrives in the middle of training, in a process of its own as a user would have it."""
     whole = {"train.max_steps": 400, "train.evaluate_every": 200, "train.samples": 0}
+    tiny = repository / "egs/TEMPLATE/voc1/conf/diffwave_tiny.yaml"
     command = [
-        sys.executable, "-m", "vocoders", "train", "--config", str(repository / "egs/TEMPLATE/voc1/conf/diffwave_tiny.yaml"),
+        sys.executable, "-m", "vocoders", "train", "--config", str(tiny),
         "--device", "cpu", *[f"--{key}={value}" for key, value in whole.items()], *map(str, features),
     ]  # fmt: skip
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -192,6 +202,15 @@ def test_ctrl_c_saves_the_step_and_the_next_run_goes_on(repository, features, tm
 def test_metrics_are_complete(repository, features, tmp_path):
     train(settings(repository), *features, tmp_path / "e")
     first = json.loads((tmp_path / "e" / "metrics.jsonl").read_text().splitlines()[0])
-    assert set(first) == {"split", "step", "loss", "grad_norm", "lr", "data_wait", "steps_per_second", "seconds"}
+    assert set(first) == {
+        "split",
+        "step",
+        "loss",
+        "grad_norm",
+        "lr",
+        "data_wait",
+        "steps_per_second",
+        "seconds",
+    }
     assert 0 <= first["data_wait"] <= 1 and first["seconds"] > 0
     assert list((tmp_path / "e" / "tensorboard").iterdir())

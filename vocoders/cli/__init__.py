@@ -65,9 +65,7 @@ def _parser(verb, module):
 
     class Formatter(DefaultHelpFormatter):
         def _fill_text(self, text, width, indent):
-            return "\n".join(
-                indent + line for line in text.splitlines()
-            )  # keeps examples as they are written
+            return "\n".join(indent + line for line in text.splitlines())  # keeps examples as they are written
 
     summary, _, rest = inspect.getdoc(module).partition("\n")
     parser = ArgumentParser(
@@ -118,9 +116,7 @@ def _sentence(error):
 def _summaries():
     """Verb -> first line of its docstring, read without importing it."""
     files = sorted(path for path in Path(__file__).parent.glob("*.py") if path.stem != "__init__")
-    documents = {
-        path.stem.replace("_", "-"): ast.get_docstring(ast.parse(path.read_text("utf-8"))) for path in files
-    }
+    documents = {path.stem.replace("_", "-"): ast.get_docstring(ast.parse(path.read_text("utf-8"))) for path in files}
     return {verb: (document or "").partition("\n")[0] for verb, document in documents.items()}
 
 

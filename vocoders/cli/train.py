@@ -11,7 +11,14 @@ Follow it with:  tensorboard --logdir exp
 from vocoders.errors import InputError
 
 
-def main(train_directory: str, dev_directory: str, experiment: str, config: str = "", device: str = "auto", overrides: dict = {}):
+def main(
+    train_directory: str,
+    dev_directory: str,
+    experiment: str,
+    config: str = "",
+    device: str = "auto",
+    overrides: dict | None = None,
+):
     """Train.
 
     Args:
@@ -28,4 +35,10 @@ def main(train_directory: str, dev_directory: str, experiment: str, config: str 
 
     if not config:
         raise InputError("needs --config, a YAML file such as conf/diffwave.yaml")
-    train(configuration.load(config, overrides), train_directory, dev_directory, experiment, device=choose(device))
+    train(
+        configuration.load(config, overrides),
+        train_directory,
+        dev_directory,
+        experiment,
+        device=choose(device),
+    )

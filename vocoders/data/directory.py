@@ -35,9 +35,7 @@ class DataDirectory:
         if not path.is_dir():
             raise InputError(f"{path}: no such data directory; run stage 1 to make it")
         if (path / "segments").exists():
-            raise InputError(
-                f"{path}/segments: not supported; cut the recordings and list the pieces in wav.scp"
-            )
+            raise InputError(f"{path}/segments: not supported; cut the recordings and list the pieces in wav.scp")
         audio = read_table(path / "wav.scp")
         if not audio:
             raise InputError(f"{path}/wav.scp: no utterances")

@@ -121,9 +121,7 @@ def _summary(examined: Examined) -> dict:
         "hours": sum(seconds) / 3600,
         "seconds": {"min": min(seconds), "median": median(seconds), "max": max(seconds)} if found else None,
         "sampling_rates": {str(rate): n for rate, n in sorted(Counter(one.rate for one in found).items())},
-        "clipped_share": float(np.average([one.clipped for one in found], weights=seconds))
-        if found
-        else None,
+        "clipped_share": float(np.average([one.clipped for one in found], weights=seconds)) if found else None,
         "duplicates": _duplicates(found),
     }
     return facts | {key: _worst(found, figure, is_bad) for key, (figure, is_bad, _) in _WARNINGS.items()}

@@ -51,9 +51,7 @@ def fixed_segments(reader, *, frames, hop_size, batch_size, limit):
     """The same batches each time: the middle of up to ``limit`` utterances, spread evenly over the set."""
     utterances = long_enough(reader, frames, short_limit=0.5)
     utterances = utterances[:: max(1, len(utterances) // limit)][:limit]
-    excerpts = [
-        read_excerpt(reader, u, (reader.frames[u] - frames) // 2, frames, hop_size) for u in utterances
-    ]
+    excerpts = [read_excerpt(reader, u, (reader.frames[u] - frames) // 2, frames, hop_size) for u in utterances]
     batches = [excerpts[n : n + batch_size] for n in range(0, len(excerpts), batch_size)]
     return [SpeechBatch(*map(torch.stack, zip(*batch))) for batch in batches]
 

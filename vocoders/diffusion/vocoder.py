@@ -9,8 +9,8 @@ from vocoders.diffusion.prediction import NoisePrediction, ScaledPrediction
 from vocoders.diffusion.sampler import sample_ancestral
 from vocoders.diffusion.schedule import NoiseSchedule, diffuse
 from vocoders.errors import InputError
-from vocoders.interface import Vocoder
 from vocoders.features.fitted import BandNormalization, FrameLevel, frames_to_samples
+from vocoders.interface import Vocoder
 from vocoders.seeding import normal_like
 
 DISTANCES = {"l1": functional.l1_loss, "l2": functional.mse_loss}

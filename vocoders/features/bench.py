@@ -26,9 +26,7 @@ def main(data, config, rounds):
     with threadpool_limits(1), TemporaryDirectory() as folder:
         jobs = {
             "extraction (read, mel, write)": lambda: _extract(data, Path(folder), extractor),
-            "LogMel, float64 as extracted": lambda: [
-                _ours(extractor, wave.astype(np.float64)) for wave in waves
-            ],
+            "LogMel, float64 as extracted": lambda: [_ours(extractor, wave.astype(np.float64)) for wave in waves],
             "LogMel, float32": lambda: [_ours(extractor, wave) for wave in waves],
             "librosa.feature.melspectrogram": lambda: [librosa_mel(spec, wave) for wave in waves],
             "torchaudio MelSpectrogram": lambda: [torchaudio_mel(spec, wave) for wave in waves],

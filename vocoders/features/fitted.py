@@ -52,7 +52,7 @@ class FrameLevel(nn.Module):
 
 
 def frames_to_samples(value, hop_size):
-    """[B, L] at the frames' centres, samples i * hop_size, to [B, L * hop_size]: linear between, held after the last."""
+    """[B, L] at the frames' centres, i * hop_size, to [B, L * hop_size]: linear between, held after the last."""
     following = torch.cat([value[:, 1:], value[:, -1:]], 1)
     position = torch.arange(hop_size, device=value.device, dtype=value.dtype) / hop_size
     return (value[..., None] + (following - value)[..., None] * position).flatten(1)

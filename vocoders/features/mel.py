@@ -87,9 +87,7 @@ class MelSpec:
         if self.win_size > self.n_fft:
             raise InputError(f"mel.win_size: {self.win_size} does not fit in n_fft {self.n_fft}")
         if self.hop_size > self.win_size:
-            raise InputError(
-                f"mel.hop_size: {self.hop_size} skips samples, the window has only {self.win_size}"
-            )
+            raise InputError(f"mel.hop_size: {self.hop_size} skips samples, the window has only {self.win_size}")
         if not 0 <= self.f_min < self.f_max <= self.sample_rate / 2:
             raise InputError(
                 f"mel.f_min, mel.f_max: expected 0 <= f_min < f_max <= {self.sample_rate / 2:g} (half of the "
@@ -105,15 +103,11 @@ class MelSpec:
             if getattr(self, name) not in values:
                 raise InputError(f"mel.{name}: expected one of {values}, found {getattr(self, name)!r}")
         if (self.floor is None) == (self.silence is None):
-            raise InputError(
-                "mel.floor, mel.silence: set exactly one; silence is what log(0) becomes without a floor"
-            )
+            raise InputError("mel.floor, mel.silence: set exactly one; silence is what log(0) becomes without a floor")
         if self.floor is not None and self.floor <= 0:
             raise InputError(f"mel.floor: expected a positive number, found {self.floor}")
         if self.unit_range is not None and not self.unit_range[0] < self.unit_range[1]:
-            raise InputError(
-                f"mel.unit_range: expected [low, high] with low < high, found {list(self.unit_range)}"
-            )
+            raise InputError(f"mel.unit_range: expected [low, high] with low < high, found {list(self.unit_range)}")
 
     @classmethod
     def load(cls, path):
@@ -212,9 +206,7 @@ class LogMel(nn.Module):
             raise ValueError(f"{wave.shape[-1]} samples are not a multiple of hop_size {spec.hop_size}")
         left, right = padding(spec)
         if wave.shape[-1] <= max(left, right):
-            raise ValueError(
-                f"{wave.shape[-1]} samples are too few to reflect {max(left, right)} of them at an end"
-            )
+            raise ValueError(f"{wave.shape[-1]} samples are too few to reflect {max(left, right)} of them at an end")
         padded = F.pad(wave[:, None], (left, right), mode="reflect")[:, 0]
         sizes, window = (spec.n_fft, spec.hop_size, spec.win_size), self.window.to(wave.dtype)
         # centred, there is one frame too many: the last one is dropped

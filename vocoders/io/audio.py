@@ -9,9 +9,7 @@ import numpy as np
 from vocoders.errors import InputError
 from vocoders.io.files import atomic_path
 
-UNKNOWN_LENGTH = (
-    0x7FF00000  # a WAV header's size from here on was written by a program that could not seek back
-)
+UNKNOWN_LENGTH = 0x7FF00000  # a WAV header's size from here on was written by a program that could not seek back
 
 
 def read_wave(source, *, where=""):
@@ -28,9 +26,7 @@ def read_wave(source, *, where=""):
         raise InputError(f"{where}: no audio, the {'command wrote' if is_pipe else 'file has'} 0 bytes")
     wave, rate = _decode(data, where)
     if wave.shape[1] != 1:
-        raise InputError(
-            f"{where}: expected one channel, found {wave.shape[1]}; extract one, e.g. with sox remix 1"
-        )
+        raise InputError(f"{where}: expected one channel, found {wave.shape[1]}; extract one, e.g. with sox remix 1")
     if not len(wave):
         raise InputError(f"{where}: the audio has no samples")
     wave = wave[:, 0]

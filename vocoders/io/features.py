@@ -102,9 +102,7 @@ def write_index(directory, parts=None):
         with open_part(path) as part:
             for utterance, group in part.items():
                 if utterance in places:
-                    raise InputError(
-                        f"{path}: {utterance} is also in {places[utterance]}; remove the part left over"
-                    )
+                    raise InputError(f"{path}: {utterance} is also in {places[utterance]}; remove the part left over")
                 frames[utterance] = group["mel"].shape[0]
                 places[utterance] = f"{Path(path).name}:{utterance}"
     write_table(directory / "utt2num_frames", frames)
@@ -131,17 +129,11 @@ class FeatureReader:
         index = self.directory / "feats.scp"
         if not index.exists():
             raise InputError(f"{self.directory}: incomplete, it has no feats.scp; run stage 2 (features)")
-        self._places = {
-            utterance: _place(value, index, utterance) for utterance, value in read_table(index).items()
-        }
+        self._places = {utterance: _place(value, index, utterance) for utterance, value in read_table(index).items()}
         self.utterances = list(self._places)
-        self.frames = {
-            key: int(value) for key, value in read_table(self.directory / "utt2num_frames").items()
-        }
+        self.frames = {key: int(value) for key, value in read_table(self.directory / "utt2num_frames").items()}
         if self.frames.keys() != self._places.keys():
-            raise InputError(
-                f"{self.directory}: feats.scp and utt2num_frames differ; run stage 2 (features) again"
-            )
+            raise InputError(f"{self.directory}: feats.scp and utt2num_frames differ; run stage 2 (features) again")
         self._files, self._process = {}, os.getpid()
 
     def wave(self, utterance, start=0, stop=None):
@@ -164,9 +156,7 @@ class FeatureReader:
         try:
             return self._file(part)[f"{key}/{name}"]
         except KeyError:
-            raise InputError(
-                f"{self.directory / part}: has no {key}/{name}; run stage 2 (features) again"
-            ) from None
+            raise InputError(f"{self.directory / part}: has no {key}/{name}; run stage 2 (features) again") from None
 
     def _file(self, part):
         if self._process != os.getpid():  # a forked worker must not share the parent's file positions

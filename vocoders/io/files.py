@@ -45,7 +45,7 @@ def read_json(path):
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except ValueError as error:
-        raise InputError(f"{path}: not valid JSON ({error}); delete it and run the stage that makes it again")
+        raise InputError(f"{path}: not valid JSON ({error}); delete it and run the stage that makes it again") from None
 
 
 def append_jsonl(path, record):
@@ -73,7 +73,9 @@ def read_jsonl(path):
         try:
             records.append(json.loads(line))
         except ValueError as error:
-            raise InputError(f"{path}:{number}: not valid JSON ({error}); delete the file and run the stage again")
+            raise InputError(
+                f"{path}:{number}: not valid JSON ({error}); delete the file and run the stage again"
+            ) from None
     return records
 
 

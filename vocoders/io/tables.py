@@ -24,9 +24,7 @@ def read_table(path):
         if key in table:
             raise InputError(f"{path}:{number}: id {key!r} stands twice; every utterance needs its own id")
         if key < previous:  # ids are ASCII, so this is byte order
-            raise InputError(
-                f"{path}:{number}: {key!r} comes after {previous!r}; sort the file with LC_ALL=C sort"
-            )
+            raise InputError(f"{path}:{number}: {key!r} comes after {previous!r}; sort the file with LC_ALL=C sort")
         table[key] = value
         previous = key
     return table

@@ -28,7 +28,7 @@ class DiffWave(DiffusionVocoder):
         layers: residual layers.
         dilation_cycle: dilations run 1, 2, 4 ... 2 ** (dilation_cycle - 1) and start again.
         schedule: the noise schedule of training.
-        prediction: noise, as published, or energy_scaled (output scaled by the frame's level, vocoders/diffusion/prediction.py).
+        prediction: noise, as published, or energy_scaled: scaled by the frame's level (diffusion/prediction.py).
         distance: l2 as in the paper, or l1.
         levels: levels drawn in training: steps of the schedule, or uniform in log signal-to-noise ratio.
         normalize_mel: bring each mel band to zero mean and unit variance first.
@@ -164,9 +164,7 @@ class MelUpsampler(nn.Module):
     def __init__(self, factors):
         super().__init__()
         self.stages = nn.ModuleList(
-            nn.ConvTranspose2d(
-                1, 1, (3, 2 * f), stride=(1, f), padding=(1, (f + 1) // 2), output_padding=(0, f % 2)
-            )
+            nn.ConvTranspose2d(1, 1, (3, 2 * f), stride=(1, f), padding=(1, (f + 1) // 2), output_padding=(0, f % 2))
             for f in factors
         )
 
@@ -214,7 +212,9 @@ def _conv(channels_in, channels_out, kernel, **options):
 def _upsample_factors(hop_size, condition_every, factors):
     """Transposed convolutions that end at one condition for ``condition_every`` samples."""
     if condition_every < 1 or hop_size % condition_every:
-        raise InputError(f"diffwave: condition_every {condition_every} does not divide the features' hop_size {hop_size}")
+        raise InputError(
+            f"diffwave: condition_every {condition_every} does not divide the features' hop_size {hop_size}"
+        )
     target = hop_size // condition_every
     if factors is None:
         first = max(f for f in range(1, math.isqrt(target) + 1) if target % f == 0)

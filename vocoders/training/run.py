@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 from pathlib import Path
 
 import torch
@@ -12,6 +13,7 @@ from vocoders.data.sampler import StepSampler
 from vocoders.data.segments import RandomSegments, fixed_segments
 from vocoders.errors import InputError
 from vocoders.features.mel import MelSpec
+from vocoders.interface import SpeechBatch
 from vocoders.io.features import FeatureReader
 from vocoders.io.files import write_json, write_text
 from vocoders.training.settings import OptimizerSettings, TrainSettings
@@ -20,7 +22,11 @@ from vocoders.training.trainer import Trainer
 logger = logging.getLogger(__name__)
 
 SECTIONS = ("model", "train", "optimizer")
-FREE = ("train.workers", "train.keep", "train.log_every")  # may change within an experiment: results stay the same
+FREE = (
+    "train.workers",
+    "train.keep",
+    "train.log_every",
+)  # may change within an experiment: results stay the same
 
 
 def train(settings, train_directory, dev_directory, experiment, *, device="cpu"):
@@ -54,7 +60,13 @@ def train(settings, train_directory, dev_directory, experiment, *, device="cpu")
     if not trainer.resume():
         _initialize(model, trainer, segments, train_settings)
     count = sum(p.numel() for p in model.parameters())
-    logger.info("%s, %s parameters, from step %d to %d", model.describe(), f"{count:,}", trainer.step, train_settings.max_steps)
+    logger.info(
+        "%s, %s parameters, from step %d to %d",
+        model.describe(),
+        f"{count:,}",
+        trainer.step,
+        train_settings.max_steps,
+    )
     sampler = StepSampler(
         len(segments), batch_size=train_settings.batch_size, seed=train_settings.seed, start=trainer.step
     )
@@ -66,7 +78,12 @@ def train(settings, train_directory, dev_directory, experiment, *, device="cpu")
         batch_size=train_settings.batch_size,
         limit=train_settings.dev_segments,
     )
-    trainer.run(_loader(segments, sampler, train_settings, device), dev_batches, sampler=sampler, samples=_samples(dev, train_settings))
+    trainer.run(
+        _loader(segments, sampler, train_settings, device),
+        dev_batches,
+        utterances_of=lambda step: [segments.utterances[index] for index, _ in sampler.batch(step)],
+        samples=_samples(dev, train_settings),
+    )
     logger.info("best dev loss %.4f at step %d of %d", trainer.best["loss"], trainer.best["step"], trainer.step)
 
 
@@ -103,7 +120,10 @@ def common_spec(*directories):
     for other in others:
         difference = spec.difference(MelSpec.load(other))
         if difference:
-            raise InputError(f"{first} and {other} hold different features ({'; '.join(difference)}); extract both with one mel_config")
+            raise InputError(
+                f"{first} and {other} hold different features ({'; '.join(difference)}); "
+                f"extract both with one mel_config"
+            )
     return spec
 
 
@@ -126,8 +146,6 @@ def _initialize(model, trainer, segments, settings):
 
 
 def _stack(excerpts):
-    from vocoders.interface import SpeechBatch
-
     return SpeechBatch(*map(torch.stack, zip(*excerpts)))
 
 
@@ -143,8 +161,6 @@ def _loader(segments, sampler, settings, device):
 
 
 def _quiet_worker(_):
-    import signal
-
     os.nice(5)  # the training process must not wait for a core while data is ready
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the trainer ends its workers itself
 

@@ -35,7 +35,10 @@ class Trainer:
         self.settings, self.optimizer_settings, self.config = settings, optimizer_settings, config
         self.directory = Path(directory)
         self.optimizer = torch.optim.AdamW(
-            model.parameters(), betas=optimizer_settings.betas, weight_decay=optimizer_settings.weight_decay, fused=True
+            model.parameters(),
+            betas=optimizer_settings.betas,
+            weight_decay=optimizer_settings.weight_decay,
+            fused=True,
         )
         self.average = WeightAverage(model, settings.average) if settings.average is not None else None
         self.step, self.seconds = 0, 0.0
@@ -61,13 +64,13 @@ class Trainer:
         self._link()
         return True
 
-    def run(self, loader, dev_batches, *, sampler=None, samples=()):
+    def run(self, loader, dev_batches, *, utterances_of=None, samples=()):
         """Trains up to ``max_steps``.
 
         Args:
             loader: batches from step ``self.step`` on, without end.
             dev_batches: a list of batches to evaluate on.
-            sampler: the StepSampler behind the loader, to name the utterances of a bad batch.
+            utterances_of: step -> ids of the utterances in its batch, to name those of a bad one.
             samples: (utterance, mel [C, L]) pairs to synthesize at each evaluation.
         """
         monitor = Monitor(self.directory, max_steps=self.settings.max_steps, resume_from=self.step)
@@ -78,7 +81,7 @@ class Trainer:
                 while self.step < self.settings.max_steps and not self._interrupted:
                     with clock.waiting():
                         batch = self._to_device(next(batches))
-                    values = self._update(batch, sampler)
+                    values = self._update(batch, utterances_of)
                     self.step += 1
                     monitor.advance()
                     self._after_step(values, clock, monitor, dev_batches, samples)
@@ -101,7 +104,7 @@ class Trainer:
                 self._show(samples, monitor)
         self.seconds = clock.seconds
 
-    def _update(self, batch, sampler):
+    def _update(self, batch, utterances_of):
         """One step of gradient descent; returns named tensors."""
         self.model.train()
         rate = self.optimizer_settings.rate_at(self.step, self.settings.max_steps)
@@ -113,7 +116,7 @@ class Trainer:
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip or float("inf"))
         if not (loss.isfinite() and norm.isfinite()):
-            self._save_the_patient(batch, sampler, loss, norm)
+            self._save_the_patient(batch, utterances_of, loss, norm)
         self.optimizer.step()
         if self.average:
             self.average.update(self.step)
@@ -164,10 +167,10 @@ class Trainer:
             wave = model.synthesize(mel[None].to(self.device), generator=generator, **self.settings.sample_options)
             monitor.show(self.step, utterance, wave[0].cpu(), log_mel(wave)[0].cpu(), model.sample_rate)
 
-    def _save_the_patient(self, batch, sampler, loss, norm):
+    def _save_the_patient(self, batch, utterances_of, loss, norm):
         path = self.directory / f"nonfinite-step-{self.step}.pt"
         checkpoint.save(path, {"batch": tuple(batch), "model": self.model.state_dict(), "step": self.step})
-        excerpts = ", ".join(f"{index} (seed {seed})" for index, seed in sampler.batch(self.step)) if sampler else "?"
+        excerpts = ", ".join(utterances_of(self.step)) if utterances_of else "unknown"
         raise InputError(
             f"{self.directory}: loss {loss.item()} with gradient norm {norm.item()} at step {self.step}; the batch, "
             f"utterances {excerpts}, is saved in {path.name}; lower the learning rate or set train.clip"

@@ -41,9 +41,7 @@ def read_metadata(path: Path) -> dict[str, str]:
             continue
         fields = line.split("|")
         if len(fields) != 3 or not all(field.strip() for field in fields):
-            raise InputError(
-                f"{path}:{number}: expected 'id|transcript|normalised transcript', found {line[:80]!r}"
-            )
+            raise InputError(f"{path}:{number}: expected 'id|transcript|normalised transcript', found {line[:80]!r}")
         utterance = fields[0].strip()
         if utterance in transcripts:
             raise InputError(f"{path}:{number}: utterance {utterance} is there twice")
@@ -85,17 +83,11 @@ def _from_here(path: Path) -> str:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", default="LJSpeech-1.1", help="folder of the corpus under DOWNLOAD_DIR")
     parser.add_argument("--num_dev", type=int, default=500, help="utterances before the last num_eval ones")
-    parser.add_argument(
-        "--num_eval", type=int, default=500, help="the last utterances in the order of their ids"
-    )
-    parser.add_argument(
-        "--max_unpaired", type=int, default=0, help="accept so many wavs or lines without the other"
-    )
+    parser.add_argument("--num_eval", type=int, default=500, help="the last utterances in the order of their ids")
+    parser.add_argument("--max_unpaired", type=int, default=0, help="accept so many wavs or lines without the other")
     parser.add_argument("download_dir", type=Path)
     parser.add_argument("data_dir", type=Path, nargs="?", default=Path("data"))
     return parser.parse_args()

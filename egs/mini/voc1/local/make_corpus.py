@@ -47,9 +47,7 @@ SYNTH_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), 
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("prompts", type=Path, help="a sentence per line")
     parser.add_argument("corpus", type=Path, help="folder to make")
     options = parser.parse_args()
@@ -127,9 +125,7 @@ def finish(samples: np.ndarray, *, seed: int) -> np.ndarray:
 
 def _expect(wanted: int, found: int, action: str) -> None:
     if found != wanted:
-        raise InputError(
-            f"espeak-ng could not {action} (status {found}); reinstall the package espeakng-loader"
-        )
+        raise InputError(f"espeak-ng could not {action} (status {found}); reinstall the package espeakng-loader")
 
 
 def _content(path: Path) -> str | None:
