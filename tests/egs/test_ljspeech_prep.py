@@ -30,10 +30,7 @@ def excerpt(shared_data, tmp_path):
 def test_the_excerpt_gives_the_usual_split(shared_data, tmp_path):
     done = run("data_prep.sh", *SIZES, shared_data, tmp_path)
     assert done.returncode == 0, done.stderr
-    ids = {
-        name: [line.split()[0] for line in (tmp_path / name / "wav.scp").open()]
-        for name in os.listdir(tmp_path)
-    }
+    ids = {name: [line.split()[0] for line in (tmp_path / name / "wav.scp").open()] for name in os.listdir(tmp_path)}
     expected = [f"LJ001-{number:04}" for number in range(1, 25)]
     assert ids == {"train": expected[:18], "dev": expected[18:20], "eval": expected[20:]}
     for name in ids:

@@ -1,0 +1,94 @@
+#!/usr/bin/env bash
+# From a corpus to a table of scores, for one vocoder.  Every corpus recipe runs this same file through its run.sh;
+# what a corpus has of its own is in local/ and conf/.
+#
+#     ./run.sh                                 all stages
+#     ./run.sh --stage 3 --stop-stage 3        training alone; run again, it goes on where it stopped
+#     ./run.sh --tag lr1e-3 --train_args "--train.learning_rate 1e-3" --stage 3    a variant in its own directory
+#
+# Stages: 0 download, 1 data directories, 2 features, 3 training, 4 decoding, 5 scores and report.
+
+. ./path.sh
+. utils/common.sh
+
+# begin options
+stage=0                                 # First stage to run.
+stop_stage=5                            # Last stage to run.
+nj=4                                    # Parallel jobs for data, features and scores.
+ngpu=1                                  # GPUs for training and decoding; 0 uses the CPU.
+download_dir=downloads                  # Where the corpus is, or comes to lie.
+dumpdir=dump                            # Where features go.
+expdir=exp                              # Where trained models, decoded waves and scores go.
+train_set=train                         # Directories in data/, as local/data_prep.sh makes them.
+dev_set=dev                             # The set that chooses the best checkpoint.
+eval_sets="eval"                        # What is decoded and scored; several separated by blanks.
+num_dev=                                # Utterances in the dev set (the corpus has its own default).
+num_eval=                               # Utterances in the eval set (the same).
+mel_config=conf/mel_nvidia_22k.yaml     # What a mel spectrogram is.
+resample=false                          # Resample the corpus where its sampling rate is not that of mel_config.
+train_config=conf/diffwave.yaml         # Model, optimiser, length of training.
+train_args=                             # Changes to train_config, such as "--train.max_steps 1000"; needs a tag.
+tag=                                    # Added to the name of the experiment.
+checkpoint=best                         # What to decode with: best, last, or a file.
+decode_config=conf/decode.yaml          # Sampler and schedule.
+baselines="recording griffin_lim world" # Rows of the table that need no training; may be empty.
+seed=                                   # Of training and decoding (the configurations have their own).
+# end options
+. utils/parse_options.sh
+[ $# -eq 0 ] || die "unexpected argument $1; options have the form --name value"
+. ./cmd.sh
+
+name_of() { local name=${1##*/}; echo "${name%.*}"; }
+dump=${dumpdir}/$(name_of "${mel_config}")
+exp=${expdir}/${train_set}_$(name_of "${train_config}")${tag:+_${tag}}
+decode=${exp}/$(name_of "${decode_config}")_$(name_of "${checkpoint}")
+
+if begin_stage 0 "download: the corpus -> ${download_dir}/"; then
+    local/data_download.sh "${download_dir}"
+fi
+
+if begin_stage 1 "data: ${download_dir}/ -> data/"; then
+    local/data_prep.sh ${num_dev:+--num_dev "${num_dev}"} ${num_eval:+--num_eval "${num_eval}"} "${download_dir}"
+    sets=("${train_set}" "${dev_set}")
+    for set in ${eval_sets}; do sets+=("${set}"); done
+    vocoders check-data --nj "${nj}" "${sets[@]/#/data/}"
+fi
+
+if begin_stage 2 "features: data/ -> ${dump}/"; then
+    extract=(vocoders features --config "${mel_config}" --resample "${resample}")
+    for set in "${train_set}" "${dev_set}" ${eval_sets}; do
+        ${cpu_cmd} JOB=1:"${nj}" "${dump}/${set}/log/features.JOB.log" \
+            "${extract[@]}" --part "JOB/${nj}" "data/${set}" "${dump}/${set}"
+        "${extract[@]}" --merge "${nj}" "data/${set}" "${dump}/${set}"
+    done
+fi
+
+if begin_stage 3 "training: ${dump}/ -> ${exp}/"; then
+    # shellcheck disable=SC2086  # train_args are several words
+    ${gpu_cmd} --gpu "${ngpu}" --append true "${exp}/train.log" \
+        vocoders train --config "${train_config}" ${seed:+--train.seed "${seed}"} ${train_args} \
+            "${dump}/${train_set}" "${dump}/${dev_set}" "${exp}"
+fi
+
+if begin_stage 4 "decoding: ${decode}/, and ${baselines:-no baselines}"; then
+    for set in ${eval_sets}; do
+        for baseline in ${baselines}; do
+            ${cpu_cmd} "${expdir}/${baseline}/${set}/decode.log" \
+                vocoders decode ${seed:+--seed "${seed}"} "${baseline}" "${dump}/${set}" "${expdir}/${baseline}/${set}"
+        done
+        ${gpu_cmd} --gpu "${ngpu}" "${decode}/${set}/decode.log" \
+            vocoders decode --config "${decode_config}" --checkpoint "${checkpoint}" ${seed:+--seed "${seed}"} \
+                "${exp}" "${dump}/${set}" "${decode}/${set}"
+    done
+fi
+
+if begin_stage 5 "scores and report: ${expdir}/report.html, RESULTS.md"; then
+    for set in ${eval_sets}; do
+        for system in ${baselines} "${decode#"${expdir}/"}"; do
+            ${cpu_cmd} "${expdir}/${system}/${set}/score.log" \
+                vocoders score --nj "${nj}" "data/${set}/wav.scp" \
+                    "${expdir}/${system}/${set}/wav.scp" "${expdir}/${system}/${set}"
+        done
+    done
+    vocoders report --results RESULTS.md --html "${expdir}/report.html" "${expdir}"
+fi
