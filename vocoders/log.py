@@ -7,7 +7,11 @@ import sys
 def setup(level=logging.INFO):
     """Logs to standard error, where the job runner's log files collect it."""
     logging.basicConfig(
-        level=level, format="%(asctime)s %(levelname)s %(message)s", datefmt="%F %T", stream=sys.stderr, force=True
+        level=level,
+        format="%(asctime)s %(levelname)s %(message)s",
+        datefmt="%F %T",
+        stream=sys.stderr,
+        force=True,
     )
 
 

@@ -1,0 +1,158 @@
+"""Decoded waves against their references: ``scores.jsonl``, one line per utterance, and ``summary.json``.
+
+Knows no models: it scores any two ``wav.scp`` of the same utterances.  An interrupted or failed run keeps its
+rows; the next one reuses those whose waves and metrics are still the same.  ``summary.json`` is written last,
+and only when every utterance has every score.
+"""
+
+import logging
+import multiprocessing
+import signal
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from pathlib import Path
+
+from vocoders import config
+from vocoders.errors import InputError
+from vocoders.io.files import append_jsonl, atomic_path, read_json, read_jsonl, write_json
+from vocoders.io.tables import read_table
+from vocoders.log import progress
+from vocoders.scoring.metrics import METRICS, load_metric
+from vocoders.scoring.summary import summarise
+from vocoders.scoring.utterance import Task, score_utterance
+
+log = logging.getLogger(__name__)
+NAMED = 5  # failures that the error message itself names; the log has all
+
+
+def score(reference_scp, decoded_scp, directory, *, metrics, nj=1, align=False, subset=False):
+    """Scores every utterance of ``decoded_scp`` and returns the summary that it wrote."""
+    if nj < 1:
+        raise InputError(f"--nj: expected a number of processes, found {nj}")
+    reference, decoded = read_table(reference_scp), read_table(decoded_scp)
+    check_same_utterances(reference, decoded, reference_scp, decoded_scp, subset=subset)
+    for name in metrics:
+        load_metric(name)  # a missing package is told now, not after an hour
+    directory = Path(directory)
+    (directory / "summary.json").unlink(missing_ok=True)
+    path = directory / "scores.jsonl"
+    rows = {row["utt"]: row for row in read_jsonl(path) if row["utt"] in decoded}
+    _write_rows(path, rows)
+    keys = {utt: row["key"] for utt, row in rows.items()}
+    tasks = [Task(utt, reference[utt], decoded[utt], tuple(metrics), align, keys.get(utt)) for utt in decoded]
+    failures = _score_all(tasks, nj, rows, path)
+    _write_rows(path, rows)
+    if failures:
+        raise InputError(_failure_message(failures, len(tasks), path))
+    decode = read_jsonl(Path(decoded_scp).parent / "decode.jsonl")
+    summary = {
+        "reference": str(reference_scp),
+        "decoded": str(decoded_scp),
+        **summarise([rows[utt] for utt in sorted(rows)], metrics, align=align, decode=decode),
+        "system": _system(decoded_scp),
+    }
+    write_json(directory / "summary.json", summary)
+    return summary
+
+
+def choose_metrics(choice):
+    """What ``--metrics`` asks for: all, a comma-separated list, or the ``metrics:`` of a YAML file."""
+    if choice == "all":
+        return METRICS.names()
+    if choice.endswith((".yaml", ".yml")):
+        settings = config.load(choice)
+        config.refuse_unknown(settings, ["metrics"], choice)
+        names = settings.get("metrics")
+        if not isinstance(names, list) or not names:
+            raise InputError(f"{choice}: metrics: expected a list of {', '.join(METRICS.names())}; found {names!r}")
+    else:
+        names = [name.strip() for name in choice.split(",") if name.strip()]
+    config.refuse_unknown(names, METRICS.names(), "--metrics" if names != choice else choice)
+    return list(dict.fromkeys(names))
+
+
+def check_same_utterances(reference, decoded, reference_scp, decoded_scp, *, subset=False):
+    """Raises InputError naming what one of the tables lacks; ``subset`` forgives the decoded one."""
+    if not decoded:
+        raise InputError(f"{decoded_scp}: the table is empty, there is nothing to score")
+    unknown = [utt for utt in decoded if utt not in reference]
+    if unknown:
+        raise InputError(f"{reference_scp}: no reference for {_named(unknown)} of {decoded_scp}")
+    missing = [utt for utt in reference if utt not in decoded]
+    if missing and not subset:
+        raise InputError(
+            f"{decoded_scp}: {_named(missing)} of {reference_scp} not decoded; "
+            f"finish decoding, or score what there is with --subset true"
+        )
+
+
+def _score_all(tasks, nj, rows, path):
+    """Adds to ``rows`` and to the file; returns the failures."""
+    failures = []
+    with progress(total=len(tasks), unit="utt", desc="score") as bar:
+        for outcome in _outcomes(tasks, nj):
+            bar.update()
+            for failure in outcome.failures:
+                log.error("%s", failure)
+            if outcome.failures:
+                failures.append(outcome.failures)
+                rows.pop(outcome.utterance, None)
+            elif outcome.row:
+                rows[outcome.utterance] = outcome.row
+                append_jsonl(path, outcome.row)
+    return failures
+
+
+def _outcomes(tasks, nj):
+    if nj == 1:
+        yield from map(score_utterance, tasks)
+        return
+    with _workers(min(nj, len(tasks))) as pool:
+        try:
+            for future in as_completed([pool.submit(score_utterance, task) for task in tasks]):
+                yield future.result()
+        except BrokenProcessPool:
+            raise InputError(
+                "a scoring process was killed, perhaps for its memory; run again with a lower --nj"
+            ) from None
+
+
+@contextmanager
+def _workers(number):
+    """Spawned, because a fork of a process that has used OpenMP threads can hang."""
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(number, context, initializer=_ignore_interrupt)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _ignore_interrupt():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+
+
+def _write_rows(path, rows):
+    with atomic_path(path) as partial:
+        for utt in sorted(rows):
+            append_jsonl(partial, rows[utt])
+
+
+def _failure_message(failures, total, path):
+    first = [lines[0] for lines in failures[:NAMED]]
+    more = f"; and {len(failures) - NAMED} more" if len(failures) > NAMED else ""
+    return (
+        f"{len(failures)} of {total} utterances could not be scored: {'; '.join(first)}{more} "
+        f"(the scores of the others are kept in {path})"
+    )
+
+
+def _named(utterances):
+    shown = ", ".join(utterances[:NAMED])
+    return shown if len(utterances) <= NAMED else f"{shown} and {len(utterances) - NAMED} more"
+
+
+def _system(decoded_scp):
+    path = Path(decoded_scp).parent / "system.json"
+    return read_json(path) if path.exists() else None
