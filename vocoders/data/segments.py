@@ -47,11 +47,12 @@ def long_enough(reader, frames, short_limit):
     return [u for u in reader.utterances if reader.frames[u] >= frames]
 
 
-def fixed_segments(reader, *, frames, hop_size, batch_size, limit):
-    """The same batches each time: the middle of up to ``limit`` utterances, spread evenly over the set."""
+def fixed_segments(reader, *, frames, hop_size, batch_size, count):
+    """The same batches each time: ``count`` excerpts, or fewer where the set is smaller, spread evenly over the set."""
     utterances = long_enough(reader, frames, short_limit=0.5)
-    utterances = utterances[:: max(1, len(utterances) // limit)][:limit]
-    excerpts = [read_excerpt(reader, u, (reader.frames[u] - frames) // 2, frames, hop_size) for u in utterances]
+    places = [(u, start) for u in utterances for start in range(0, reader.frames[u] - frames + 1, frames)]
+    places = [places[n * len(places) // count] for n in range(count)] if len(places) > count else places
+    excerpts = [read_excerpt(reader, u, start, frames, hop_size) for u, start in places]
     batches = [excerpts[n : n + batch_size] for n in range(0, len(excerpts), batch_size)]
     return [SpeechBatch(*map(torch.stack, zip(*batch))) for batch in batches]
 

@@ -15,7 +15,7 @@ from vocoders.errors import InputError
 from vocoders.features.mel import MelSpec
 from vocoders.interface import SpeechBatch
 from vocoders.io.features import FeatureReader
-from vocoders.io.files import write_json, write_text
+from vocoders.io.files import remove_partials, write_json, write_text
 from vocoders.training.settings import OptimizerSettings, TrainSettings
 from vocoders.training.trainer import Trainer
 
@@ -40,9 +40,23 @@ def train(settings, train_directory, dev_directory, experiment, *, device="cpu")
     mel_spec = common_spec(train_directory, dev_directory)
     torch.manual_seed(train_settings.seed)
     model = checkpoint.build_model(settings.get("model", {}), mel_spec)
+    segments = RandomSegments(
+        FeatureReader(train_directory),
+        frames=train_settings.segment_frames,
+        hop_size=mel_spec.hop_size,
+        short_limit=train_settings.short_limit,
+    )
+    dev = FeatureReader(dev_directory)
+    dev_batches = fixed_segments(
+        dev,
+        frames=train_settings.segment_frames,
+        hop_size=mel_spec.hop_size,
+        batch_size=train_settings.batch_size,
+        count=train_settings.dev_segments,
+    )
     experiment = Path(experiment)
-    claim(experiment, {**settings, "mel": mel_spec.as_dict()})
-
+    claim(experiment, {**settings, "mel": mel_spec.as_dict()})  # now that all has been checked
+    remove_partials(experiment)
     trainer = Trainer(
         model,
         settings=train_settings,
@@ -50,12 +64,6 @@ def train(settings, train_directory, dev_directory, experiment, *, device="cpu")
         config=settings,
         directory=experiment,
         device=device,
-    )
-    segments = RandomSegments(
-        FeatureReader(train_directory),
-        frames=train_settings.segment_frames,
-        hop_size=mel_spec.hop_size,
-        short_limit=train_settings.short_limit,
     )
     if not trainer.resume():
         _initialize(model, trainer, segments, train_settings)
@@ -69,14 +77,6 @@ def train(settings, train_directory, dev_directory, experiment, *, device="cpu")
     )
     sampler = StepSampler(
         len(segments), batch_size=train_settings.batch_size, seed=train_settings.seed, start=trainer.step
-    )
-    dev = FeatureReader(dev_directory)
-    dev_batches = fixed_segments(
-        dev,
-        frames=train_settings.segment_frames,
-        hop_size=mel_spec.hop_size,
-        batch_size=train_settings.batch_size,
-        limit=train_settings.dev_segments,
     )
     trainer.run(
         _loader(segments, sampler, train_settings, device),
