@@ -42,3 +42,12 @@ def test_without_a_network_scaled_prediction_is_the_wiener_filter():
     assert torch.allclose(
         ScaledPrediction(deviation).speech(torch.zeros(3, 1000), noisy, LEVEL), wiener, rtol=1e-3, atol=1e-6
     )
+
+
+def test_sampling_starts_with_the_variance_of_the_noisy_signal():
+    """At level a the signal N(0, d^2) plus noise has variance a^2 d^2 + 1 - a^2; published models start at 1."""
+    noise = torch.randn(1, 200_000, generator=torch.Generator().manual_seed(2))
+    level = torch.tensor([0.6], dtype=torch.float64)
+    start = ScaledPrediction(torch.full((1, 200_000), 0.5)).start(noise, level)
+    assert start.var().item() == pytest.approx(0.36 * 0.25 + 0.64, rel=0.02)
+    assert torch.equal(NoisePrediction().start(noise, level), noise)

@@ -69,6 +69,21 @@ def test_noise_differs_between_steps_and_repeats_with_the_seed():
     assert step_one.std().item() == pytest.approx(deviation, rel=0.35) and to_noisy != 1
 
 
+@pytest.mark.parametrize("temperature", [0.0, 0.5, 1.0])
+def test_temperature_scales_the_noise_of_each_step(temperature):
+    """From silence, with silence expected, what is left after one step is its noise alone."""
+    schedule, inputs = NoiseSchedule.from_list([0.1, 0.9]), []
+    generator = torch.Generator().manual_seed(0)
+
+    def denoise(noisy, level):
+        inputs.append(noisy)
+        return torch.zeros_like(noisy)
+
+    sample_ancestral(denoise, torch.zeros(1, 20_000), schedule, generator=generator, temperature=temperature)
+    _, deviation = schedule.posterior(torch.zeros(1), torch.zeros(1), 1)
+    assert inputs[1].std().item() == pytest.approx(temperature * deviation, rel=0.02)
+
+
 def test_expected_speech_is_clipped_but_the_noisy_signal_is_not():
     schedule = NoiseSchedule.from_list([0.1, 0.3, 0.6])
     loud = sample_ancestral(lambda x, _: torch.full_like(x, 7.0), torch.randn(1, 50) * 3, schedule, clip=1.0)

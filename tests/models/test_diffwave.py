@@ -83,10 +83,11 @@ def test_any_hop_size_derives_its_factors(hop_size):
 
 
 def test_factors_that_do_not_make_the_hop_are_refused():
-    with pytest.raises(InputError, match="multiply to 300, but the features have hop_size 256"):
+    with pytest.raises(InputError, match="multiply to 300, but the features' hop_size over condition_every is 256"):
         diffwave(upsample_factors=[15, 20])
-    with pytest.raises(InputError, match="condition_every 7 does not divide the features' hop_size 256"):
-        diffwave(condition_every=7)
+    for options in ({"condition_every": 7}, {"fold": 3}, {"fold": 8, "condition_every": 4}, {"fold": 0}):
+        with pytest.raises(InputError, match="must divide the features' hop_size 256"):
+            diffwave(**options)
 
 
 @pytest.mark.parametrize(
@@ -96,6 +97,8 @@ def test_factors_that_do_not_make_the_hop_are_refused():
         {"step_frequencies": "descending"},
         {"residual_includes_step": True},
         {"condition_every": 16},
+        {"fold": 4},
+        {"mel_layers": 2},
         {"upsampler": "per_layer"},
         {"prediction": "energy_scaled"},
         {"distance": "l1"},
@@ -151,3 +154,22 @@ def test_batch_items_are_independent():
     together = model.network(noisy, model.network.prepare(mel), step)
     alone = model.network(noisy[1:], model.network.prepare(mel[1:]), step[1:])
     assert torch.allclose(together[1:], alone, atol=1e-5)
+
+
+def test_folding_keeps_the_order_of_samples():
+    """A network that returns what its first layer was given returns each sample where it was."""
+    network, seen = diffwave(**TINY, fold=4).network, []
+    network.input_projection.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    network.output_projection.register_forward_hook(lambda *_: seen[0])
+    noisy = torch.arange(1.0, 1025)[None]
+    assert torch.equal(network(noisy, network.prepare(torch.zeros(1, 80, 4)), torch.zeros(1)), noisy)
+    assert seen[0][0, :, 0].tolist() == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("factors", [(4,), (4, 2), (3,)])
+def test_upsampling_starts_as_linear_interpolation(factors):
+    """A ramp stays a ramp of the same slope per frame, away from the ends."""
+    total = torch.tensor(factors).prod().item()
+    ramp = torch.arange(1.0, 11).expand(1, 5, 10)
+    up = MelUpsampler(factors)(ramp)[0, 2, 2 * total : -2 * total]
+    assert torch.allclose(up.diff(), torch.full_like(up.diff(), 1 / total), atol=1e-5)

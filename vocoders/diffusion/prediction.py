@@ -1,7 +1,8 @@
 """What the network of a diffusion model predicts.
 
 Two answers, each a pair of mirrored methods: ``target``, what the network's output is compared with in training, and
-``speech``, the expected speech that an output stands for.  a is the level, s = sqrt(1 - a^2), x = a speech + s noise.
+``speech``, the expected speech that an output stands for; ``start`` is the signal that sampling begins with.
+a is the level, s = sqrt(1 - a^2), x = a speech + s noise.
 """
 
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ from vocoders.diffusion.schedule import signal_and_noise
 
 class NoisePrediction:
     """The network sees x and predicts the noise in it (Ho et al. 2020; WaveGrad and DiffWave as published)."""
+
+    def start(self, noise, level):
+        return noise
 
     def input(self, noisy, level):
         return noisy
@@ -35,6 +39,11 @@ class ScaledPrediction:
     """
 
     deviation: Tensor
+
+    def start(self, noise, level):
+        """White noise of the variance that x has at ``level``, which a schedule need not bring to 1."""
+        _, _, v = self._variances(level, noise)
+        return v.sqrt() * noise
 
     def input(self, noisy, level):
         _, _, v = self._variances(level, noisy)

@@ -61,6 +61,7 @@ class DiffusionVocoder(Vocoder):
         schedule: list[float] | None = None,
         steps: int | None = None,
         clip: float | None = 1.0,
+        temperature: float = 1.0,
         generator: torch.Generator | None = None,
     ):
         """Speech for a mel by ancestral sampling: [B, C, L] -> [B, L * hop_size], float32.
@@ -70,6 +71,7 @@ class DiffusionVocoder(Vocoder):
             schedule: betas of the sampling schedule, from the cleanest step to the noisiest.
             steps: instead of a schedule, the number of steps to spread over the trained range of levels.
             clip: bound of the expected speech at each step; null for none.
+            temperature: factor of the noise that each step adds; 1 as published.
             generator: source of the noise.
         """
         if schedule is not None and steps is not None:
@@ -83,7 +85,9 @@ class DiffusionVocoder(Vocoder):
             return prediction.speech(self._output(prediction, noisy, conditioner, level), noisy, level)
 
         noise = normal_like(mel, [len(mel), mel.shape[-1] * self.hop_size], generator=generator)
-        return sample_ancestral(denoise, noise, chosen, generator=generator, clip=clip)
+        start = prediction.start(noise, chosen.level[-1].expand(len(noise)))
+        how = {"generator": generator, "clip": clip, "temperature": temperature}
+        return sample_ancestral(denoise, start, chosen, **how)
 
     def _prediction(self, mel):
         if self.frame_level is None:

@@ -32,8 +32,10 @@ class DiffWave(DiffusionVocoder):
         distance: l2 as in the paper, or l1.
         levels: levels drawn in training: steps of the schedule, or uniform in log signal-to-noise ratio.
         normalize_mel: bring each mel band to zero mean and unit variance first.
+        mel_layers: convolutions over frames before the mel is upsampled, 128 channels wide; 0 as published.
         upsample_factors: factors of the transposed convolutions; null derives them from hop_size.
-        condition_every: project the conditioner once for so many samples and hold it; 1 as published.
+        fold: samples that share a position of the network, as channels of its input and output; 1 as published.
+        condition_every: project the conditioner once for so many samples and hold it; null is ``fold``, as published.
         upsampler: one shared by all layers, or one per_layer (authors' code).
         gate: which half of the channels is the sigmoid: sigmoid_tanh, or tanh_sigmoid (authors' code).
         step_frequencies: of the step embedding: ascending 1 ... 1e4, or descending 1 ... 1e-4 (authors' code).
@@ -53,8 +55,10 @@ class DiffWave(DiffusionVocoder):
         distance: Distance = "l2",
         levels: Levels = "steps",
         normalize_mel: bool = False,
+        mel_layers: int = 0,
         upsample_factors: tuple[int, ...] | None = None,
-        condition_every: int = 1,
+        fold: int = 1,
+        condition_every: int | None = None,
         upsampler: Literal["shared", "per_layer"] = "shared",
         gate: Literal["sigmoid_tanh", "tanh_sigmoid"] = "sigmoid_tanh",
         step_frequencies: Literal["ascending", "descending"] = "ascending",
@@ -69,22 +73,27 @@ class DiffWave(DiffusionVocoder):
             levels=levels,
             normalize_mel=normalize_mel,
         )
-        factors = _upsample_factors(mel_spec.hop_size, condition_every, upsample_factors)
+        condition_every = fold if condition_every is None else condition_every
+        _check_folding(mel_spec.hop_size, fold, condition_every)
+        factors = _upsample_factors(mel_spec.hop_size // condition_every, upsample_factors)
         self.network = DiffWaveNetwork(
             n_mels=mel_spec.n_mels,
             channels=channels,
             dilations=[2 ** (n % dilation_cycle) for n in range(layers)],
             upsamplers=layers if upsampler == "per_layer" else 1,
+            mel_layers=mel_layers,
             upsample_factors=factors,
-            condition_every=condition_every,
+            fold=fold,
+            hold=condition_every // fold,
             sigmoid_first=gate == "sigmoid_tanh",
             step_frequencies=step_frequencies,
             residual_includes_step=residual_includes_step,
         )
         if weight_norm:
             self.network.apply_weight_norm()
-        suffix = "" if prediction == "noise" else ", energy-scaled"
-        self._label = f"DiffWave {channels}x{layers}{suffix}"
+        changes = [f"folded by {fold}"] * (fold > 1) + ["mel encoder"] * (mel_layers > 0)
+        changes += ["energy-scaled"] * (prediction == "energy_scaled")
+        self._label = ", ".join([f"DiffWave {channels}x{layers}", *changes])
 
     def describe(self):
         return self._label
@@ -94,7 +103,10 @@ class DiffWave(DiffusionVocoder):
 
 
 class DiffWaveNetwork(nn.Module):
-    """noisy [B, T], conditioner, step [B] -> [B, T]."""
+    """noisy [B, T], conditioner, step [B] -> [B, T].
+
+    With ``fold`` samples to a position the layers run at T / fold; one projected conditioner serves ``hold`` positions.
+    """
 
     def __init__(
         self,
@@ -103,37 +115,43 @@ class DiffWaveNetwork(nn.Module):
         channels,
         dilations,
         upsamplers,
+        mel_layers,
         upsample_factors,
-        condition_every,
+        fold,
+        hold,
         sigmoid_first,
         step_frequencies,
         residual_includes_step,
     ):
         super().__init__()
-        self.input_projection = _conv(1, channels, 1)
+        self.fold = fold
+        self.input_projection = _conv(fold, channels, 1)
         self.step_embedding = StepEmbedding(512, step_frequencies)
+        self.mel_encoder = MelEncoder(n_mels, 128, mel_layers) if mel_layers else nn.Identity()
+        mel_channels = 128 if mel_layers else n_mels
         self.upsamplers = nn.ModuleList(MelUpsampler(upsample_factors) for _ in range(upsamplers))
         self.layers = nn.ModuleList(
-            ResidualLayer(n_mels, channels, d, condition_every, sigmoid_first, residual_includes_step)
-            for d in dilations
+            ResidualLayer(mel_channels, channels, d, hold, sigmoid_first, residual_includes_step) for d in dilations
         )
         self.skip_projection = _conv(channels, channels, 1)
-        self.output_projection = nn.Conv1d(channels, 1, 1)
+        self.output_projection = nn.Conv1d(channels, fold, 1)
         nn.init.zeros_(self.output_projection.weight)
 
     def prepare(self, mel):
-        """What does not depend on the step: the upsampled mels, one per upsampler, [B, n_mels, T / condition_every]."""
-        return [upsampler(mel) for upsampler in self.upsamplers]
+        """What does not depend on the step: the upsampled mels, one per upsampler, [B, channels, T / (fold * hold)]."""
+        encoded = self.mel_encoder(mel)
+        return [upsampler(encoded) for upsampler in self.upsamplers]
 
     def forward(self, noisy, mels, step):
-        x = functional.relu(self.input_projection(noisy[:, None]))  # [B, C, T]
+        x = noisy.unflatten(1, (-1, self.fold)).transpose(1, 2)  # [B, fold, T / fold]
+        x = functional.relu(self.input_projection(x))  # [B, C, T / fold]
         embedding = self.step_embedding(step)  # [B, 512]
         total = 0
         for n, layer in enumerate(self.layers):
             x, skip = layer(x, mels[n % len(mels)], embedding)
             total = total + skip
         x = functional.relu(self.skip_projection(total / math.sqrt(len(self.layers))))
-        return self.output_projection(x)[:, 0]
+        return self.output_projection(x).transpose(1, 2).flatten(1)
 
     def apply_weight_norm(self):
         for module in self.modules():
@@ -158,8 +176,29 @@ class StepEmbedding(nn.Module):
         return functional.silu(self.projection2(functional.silu(self.projection1(x))))
 
 
+class MelEncoder(nn.Module):
+    """[B, C, L] -> [B, channels, L]: what neighbouring frames and bands say together, such as the pitch."""
+
+    def __init__(self, n_mels, channels, layers):
+        super().__init__()
+        self.first = nn.Conv1d(n_mels, channels, 3, padding=1)
+        nn.init.xavier_normal_(self.first.weight)  # with what it feeds, more would saturate the gates
+        self.layers = nn.ModuleList(nn.Conv1d(channels, channels, 3, padding=1) for _ in range(layers - 1))
+        for layer in self.layers:
+            nn.init.zeros_(layer.weight)
+
+    def forward(self, mel):
+        x = self.first(mel)
+        for layer in self.layers:
+            x = x + layer(functional.leaky_relu(x, 0.4))
+        return x
+
+
 class MelUpsampler(nn.Module):
-    """[B, C, L] -> [B, C, L * prod(factors)] by transposed convolutions over time and neighbouring bands."""
+    """[B, C, L] -> [B, C, L * prod(factors)] by transposed convolutions over time and neighbouring bands.
+
+    They start as linear interpolation of each band; from random kernels the mel arrives scrambled for many steps.
+    """
 
     def __init__(self, factors):
         super().__init__()
@@ -168,6 +207,9 @@ class MelUpsampler(nn.Module):
             for f in factors
         )
 
+        for stage, f in zip(self.stages, factors):
+            _interpolate_linearly(stage, f)
+
     def forward(self, mel):
         x = mel[:, None]
         for stage in self.stages:
@@ -175,16 +217,23 @@ class MelUpsampler(nn.Module):
         return x[:, 0]
 
 
+@torch.no_grad()
+def _interpolate_linearly(stage, factor):
+    distance = (torch.arange(2 * factor) + 0.5 - factor).abs()
+    stage.weight.zero_()[0, 0, 1] = 1 - distance / factor
+    stage.bias.zero_()
+
+
 class ResidualLayer(nn.Module):
     """Gated dilated convolution: x [B, C, T] -> x and skip, both [B, C, T]."""
 
-    def __init__(self, n_mels, channels, dilation, condition_every, sigmoid_first, residual_includes_step):
+    def __init__(self, mel_channels, channels, dilation, hold, sigmoid_first, residual_includes_step):
         super().__init__()
-        self.condition_every, self.sigmoid_first = condition_every, sigmoid_first
+        self.hold, self.sigmoid_first = hold, sigmoid_first
         self.residual_includes_step = residual_includes_step
         self.dilated_conv = _conv(channels, 2 * channels, 3, padding=dilation, dilation=dilation)
         self.step_projection = nn.Linear(512, channels)
-        self.mel_projection = _conv(n_mels, 2 * channels, 1)
+        self.mel_projection = _conv(mel_channels, 2 * channels, 1)
         self.output_projection = _conv(channels, 2 * channels, 1)
 
     def forward(self, x, mel, embedding):
@@ -198,9 +247,9 @@ class ResidualLayer(nn.Module):
         return ((shifted if self.residual_includes_step else x) + residual) / math.sqrt(2), skip
 
     def _add_held(self, y, condition):
-        if self.condition_every == 1:
+        if self.hold == 1:
             return y + condition
-        return (y.unflatten(2, (-1, self.condition_every)) + condition[..., None]).flatten(2)
+        return (y.unflatten(2, (-1, self.hold)) + condition[..., None]).flatten(2)
 
 
 def _conv(channels_in, channels_out, kernel, **options):
@@ -209,19 +258,22 @@ def _conv(channels_in, channels_out, kernel, **options):
     return conv
 
 
-def _upsample_factors(hop_size, condition_every, factors):
-    """Transposed convolutions that end at one condition for ``condition_every`` samples."""
-    if condition_every < 1 or hop_size % condition_every:
+def _check_folding(hop_size, fold, condition_every):
+    if fold < 1 or condition_every < 1 or condition_every % fold or hop_size % condition_every:
         raise InputError(
-            f"diffwave: condition_every {condition_every} does not divide the features' hop_size {hop_size}"
+            f"diffwave: fold {fold} must divide condition_every {condition_every}, "
+            f"and that must divide the features' hop_size {hop_size}"
         )
-    target = hop_size // condition_every
+
+
+def _upsample_factors(conditions, factors):
+    """Factors of the transposed convolutions that make ``conditions`` of each frame."""
     if factors is None:
-        first = max(f for f in range(1, math.isqrt(target) + 1) if target % f == 0)
-        return (target,) if target <= 16 else (target // first, first)
-    if math.prod(factors) != target:
+        first = max(f for f in range(1, math.isqrt(conditions) + 1) if conditions % f == 0)
+        return (conditions,) if conditions <= 16 else (conditions // first, first)
+    if math.prod(factors) != conditions:
         raise InputError(
-            f"diffwave: upsample_factors {tuple(factors)} multiply to {math.prod(factors)}, but the features have "
-            f"hop_size {hop_size} and condition_every is {condition_every}, so they must multiply to {target}"
+            f"diffwave: upsample_factors {tuple(factors)} multiply to {math.prod(factors)}, but the features' "
+            f"hop_size over condition_every is {conditions}; null derives them"
         )
     return tuple(factors)
