@@ -6,6 +6,7 @@
 They load with ``weights_only=True``: a file from elsewhere cannot run code.
 """
 
+import io
 import os
 import pickle
 import re
@@ -20,6 +21,7 @@ from vocoders.io.files import atomic_path
 from vocoders.models import MODELS
 
 FORMAT = 1
+DAMAGE = (RuntimeError, OSError, EOFError, ValueError, LookupError, pickle.UnpicklingError)  # what torch.load may raise
 
 
 def build_model(section, mel_spec):
@@ -33,8 +35,10 @@ def build_model(section, mel_spec):
 
 def save(path, contents):
     """Writes all or nothing."""
+    content = io.BytesIO()  # writing itself, torch would make a RuntimeError of a full disk
+    torch.save({"format": FORMAT, **contents}, content)
     with atomic_path(path) as partial:
-        torch.save({"format": FORMAT, **contents}, partial)
+        partial.write_bytes(content.getbuffer())
 
 
 def load(path, device="cpu"):
@@ -43,9 +47,15 @@ def load(path, device="cpu"):
         contents = torch.load(path, map_location=device, weights_only=True)
     except FileNotFoundError:
         raise InputError(f"{path}: no such checkpoint") from None
-    except (RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-        raise InputError(f"{path}: damaged or not a checkpoint ({reason}); use another one or train again") from None
+    except PermissionError:
+        raise
+    except DAMAGE as error:
+        is_foreign = isinstance(error, pickle.UnpicklingError)  # whose text is about torch's versions
+        reason = "not plain tensors and values" if is_foreign else _first_line(error)[:120]
+        raise InputError(
+            f"{path}: damaged or not a checkpoint ({reason}); use another one, or delete it and train on from the one "
+            f"before it"
+        ) from None
     if not isinstance(contents, dict) or contents.get("format") != FORMAT:
         raise InputError(f"{path}: not a checkpoint of this program (format {FORMAT})")
     return contents

@@ -40,5 +40,5 @@ made ${recipe}; it starts.  Next:
 
 and --resample true if their sampling rate is not that of the mel configuration, 22050 Hz unless you change it.
 local/data_download.sh and local/data_prep.py say what the corpus is, run.sh which configurations it uses, and
-./run.sh --help lists all options.
+./run.sh --help lists all options.  egs/README.md goes through all of it.
 END

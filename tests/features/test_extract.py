@@ -161,7 +161,8 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(data, tmp_path, reposito
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
     )
     assert run.returncode == 1
-    assert run.stderr == f"vocoders features: error: {tmp_path}/dump/feats.1.h5: File too large\n"
+    sentence = f"{tmp_path}/dump/feats.1.h5: File too large; make room, then run the same command again"
+    assert run.stderr == f"vocoders features: error: {sentence}\n"
     assert files(tmp_path / "dump") == {}
 
 

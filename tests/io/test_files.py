@@ -3,7 +3,7 @@
 import pytest
 
 from vocoders.errors import InputError
-from vocoders.io.files import append_jsonl, atomic_path, read_json, read_jsonl, sha256, write_json
+from vocoders.io.files import append_jsonl, atomic_path, read_json, read_jsonl, remove_partials, sha256, write_json
 
 
 def test_a_file_appears_only_when_it_is_whole(tmp_path):
@@ -25,10 +25,26 @@ def test_failure_leaves_the_old_file_and_nothing_else(tmp_path, error):
     assert target.read_text() == "old" and len(list(tmp_path.iterdir())) == 1
 
 
-def test_a_full_disk_is_an_error_and_leaves_the_old_file():
-    """/dev/full accepts no byte."""
-    with pytest.raises(OSError, match="No space left"), open("/dev/full", "w") as full:
-        full.write("x")
+def test_a_full_disk_is_an_error_that_names_the_file(tmp_path):
+    """/dev/full accepts no byte, and its errors do not say whose they are."""
+    with pytest.raises(OSError, match="No space left") as error, atomic_path(tmp_path / "a") as partial:
+        partial.write_text("half")
+        with open("/dev/full", "w") as full:
+            full.write("x")
+    assert error.value.filename == str(tmp_path / "a") and not list(tmp_path.iterdir())
+    (tmp_path / "a.jsonl").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left") as error:
+        append_jsonl(tmp_path / "a.jsonl", {})
+    assert error.value.filename == str(tmp_path / "a.jsonl")
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path):
+    left = atomic_path(tmp_path / "step-2.pt")
+    left.__enter__().write_text("half")
+    for name in ("step-1.pt", ".partial", ".last.link"):
+        (tmp_path / name).write_text("not ours")
+    remove_partials(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".last.link", ".partial", "step-1.pt"]
 
 
 def test_json_round_trip_and_damage(tmp_path):

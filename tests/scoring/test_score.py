@@ -156,6 +156,16 @@ def test_rates_must_match(sets):
         run(sets)
 
 
+def test_a_reference_of_another_rate_is_resampled_on_request(sets):
+    """A tone far below both Nyquist frequencies survives soxr, so its distance stays near that of its level."""
+    time = np.arange(RATE) / RATE
+    write_wave(sets / "dec" / "u0.wav", 0.2 * np.sin(2 * np.pi * 440 * time), RATE)
+    write_wave(sets / "ref" / "u0.wav", 0.2 * np.sin(2 * np.pi * 440 * np.arange(8000) / 8000), 8000)
+    run(sets, ["stoi", "mr_stft"], resample=True)
+    assert rows(sets)["u0"]["mr_stft"] < 0.1 < rows(sets)["u3"]["mr_stft"]
+    assert rows(sets)["u0"]["alignment"]["rate"] == RATE
+
+
 def test_lengths_must_match(sets):
     write_wave(sets / "dec" / "u2.wav", np.zeros(RATE), RATE)
     with pytest.raises(InputError, match=r"u2: the decoded wave is 0\.4\d\d s longer"):

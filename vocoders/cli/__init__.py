@@ -8,6 +8,7 @@ Nothing but the chosen verb is imported.
 
 import ast
 import difflib
+import errno
 import inspect
 import os
 import sys
@@ -15,6 +16,8 @@ from importlib import import_module
 from pathlib import Path
 
 from vocoders.errors import InputError
+
+DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def main(argv=None):
@@ -108,9 +111,10 @@ def _underscored(word):
 
 
 def _sentence(error):
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return str(error)
+    if not (isinstance(error, OSError) and error.strerror):
+        return str(error)
+    what = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return f"{what}; make room, then run the same command again" if error.errno in DISK_IS_FULL else what
 
 
 def _summaries():

@@ -20,6 +20,7 @@ def main(
     nj: int = 1,
     metrics: str = "all",
     align: bool = False,
+    resample: bool = False,
     subset: bool = False,
 ):
     """Scores.
@@ -32,8 +33,10 @@ def main(
         metrics: all, a comma-separated list of names (dnsmos, f0, log_mel_mae, mcd, mr_stft, pesq, stoi), or
             a YAML file with a list `metrics:`.
         align: shift every decoded wave by its lag (at most 50 ms) before comparing; else it is only stated.
+        resample: bring a reference of another sampling rate to that of the decoded wave; else that is an error.
         subset: allow the reference table to have utterances that were not decoded.
     """
     chosen = choose_metrics(metrics)
-    summary = score(reference_scp, decoded_scp, directory, metrics=chosen, nj=nj, align=align, subset=subset)
+    how = {"nj": nj, "align": align, "resample": resample, "subset": subset}
+    summary = score(reference_scp, decoded_scp, directory, metrics=chosen, **how)
     print(table(summary))

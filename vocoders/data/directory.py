@@ -96,9 +96,12 @@ def _require_same_utterances(path: Path, name: str, table: dict, audio: dict) ->
     extra = [utt for utt in table if utt not in audio]
     absent = [utt for utt in audio if utt not in table]
     if extra:
-        raise InputError(f"{path}/{name}: {len(extra)} utterance(s) are not in wav.scp: {some(extra)}")
+        raise InputError(
+            f"{path}/{name}: {len(extra)} utterance(s) are not in wav.scp: {some(extra)}; "
+            f"remove them, or add them to wav.scp"
+        )
     if absent:
-        raise InputError(f"{path}/{name}: {len(absent)} utterance(s) of wav.scp are absent: {some(absent)}")
+        raise InputError(f"{path}/{name}: {len(absent)} utterance(s) of wav.scp are absent: {some(absent)}; add them")
 
 
 def _require_inverse(path: Path, speaker: dict[str, str], spk2utt: dict[str, str]) -> None:

@@ -15,6 +15,7 @@ import torch
 
 from vocoders.errors import InputError
 from vocoders.features.mel import LogMel
+from vocoders.interrupt import held_back
 from vocoders.io.audio import read_wave, resample, to_int16
 from vocoders.io.features import FeatureWriter, open_part, write_index
 from vocoders.io.tables import read_table
@@ -73,12 +74,14 @@ def extract_part(data, directory, extractor, part, parts):
     path.unlink(missing_ok=True)
     failures = []
     attributes = {"fingerprint": fingerprint}
-    with FeatureWriter(path, hop_size=extractor.spec.hop_size, attributes=attributes) as writer:
+    new = FeatureWriter(path, hop_size=extractor.spec.hop_size, attributes=attributes)
+    with held_back() as let_interrupts_in, new as writer:
         for utterance, source in progress(table.items(), total=len(table), unit="utt", desc=path.name):
             try:
                 writer.write(utterance, *extractor(source, f"{scp}: {utterance}"))
             except InputError as error:
                 failures.append(str(error))
+            let_interrupts_in()
         if failures:
             raise InputError(_summary(failures, len(table)))
     if extractor.clipped:
@@ -152,7 +155,7 @@ def _newer(source, path):
 def _left_over(directory, paths):
     """Parts of a run with another N, and files that a killed run left aside."""
     ours = {path.name for path in paths}
-    patterns = ("feats.*.h5", ".feats.*", ".utt2num_frames.*", ".mel.*")
+    patterns = ("feats.*.h5", ".*.partial*")
     found = [path for pattern in patterns for path in directory.glob(pattern)]
     return sorted(path for path in found if path.name not in ours)
 

@@ -19,7 +19,7 @@ from vocoders.errors import InputError
 from vocoders.features.mel import MelSpec, convert
 from vocoders.io.audio import write_wave
 from vocoders.io.features import FeatureReader
-from vocoders.io.files import append_jsonl, read_json, read_jsonl, write_json, write_text
+from vocoders.io.files import append_jsonl, read_json, read_jsonl, remove_partials, write_json, write_text
 from vocoders.io.tables import write_table
 from vocoders.log import progress
 from vocoders.seeding import seeded
@@ -111,6 +111,8 @@ class Decoder:
         else:
             done = {}
             write_json(self.output / "system.json", settings)
+        remove_partials(self.output)
+        remove_partials(self.output / "wav")
         if len(done) < len(self.features.utterances):
             (self.output / "wav.scp").unlink(missing_ok=True)
         lines = [json.dumps(record) + "\n" for record in done.values()]

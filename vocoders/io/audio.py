@@ -41,8 +41,10 @@ def write_wave(path, wave, rate):
     import soundfile
 
     samples, clipped = to_int16(wave, where=path)
+    content = io.BytesIO()  # writing itself, libsndfile would not say that the disk is full
+    soundfile.write(content, samples, rate, subtype="PCM_16", format="WAV")
     with atomic_path(path) as partial:
-        soundfile.write(partial, samples, rate, subtype="PCM_16")
+        partial.write_bytes(content.getbuffer())
     return clipped
 
 

@@ -18,16 +18,24 @@ def atomic_path(path):
     ...     partial.write_text("{}")
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
+    with _naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=f".partial{path.suffix}", dir=path.parent)
     os.close(handle)
     partial = Path(name)
     try:
-        yield partial
-        partial.chmod(0o666 & ~_umask())  # mkstemp makes private files
-        _sync(partial)
-        partial.replace(path)
+        with _naming(path):
+            yield partial
+            partial.chmod(0o666 & ~_umask())  # mkstemp makes private files
+            _sync(partial)
+            partial.replace(path)
     finally:
+        partial.unlink(missing_ok=True)
+
+
+def remove_partials(directory):
+    """Removes what killed processes left of ``atomic_path`` in a directory that nobody else is writing to."""
+    for partial in Path(directory).glob(".*.partial*"):
         partial.unlink(missing_ok=True)
 
 
@@ -52,7 +60,7 @@ def append_jsonl(path, record):
     """Adds one line; a reader sees it whole or, if we are killed meanwhile, torn at the end of the file."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a+b") as lines:
+    with _naming(path), open(path, "a+b") as lines:
         lines.seek(0, os.SEEK_END)
         if lines.tell() and _last_byte(lines) != b"\n":
             _drop_torn_line(lines)
@@ -86,6 +94,16 @@ def sha256(path):
         for block in iter(lambda: file.read(1 << 20), b""):
             digest.update(block)
     return digest.hexdigest()
+
+
+@contextmanager
+def _naming(path):
+    """Errors in writing, such as a full disk, do not name the file by themselves."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
 
 
 def _sync(path):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from vocoders import config
 from vocoders.errors import InputError
-from vocoders.io.files import append_jsonl, atomic_path, read_json, read_jsonl, write_json
+from vocoders.io.files import append_jsonl, atomic_path, read_json, read_jsonl, remove_partials, write_json
 from vocoders.io.tables import read_table
 from vocoders.log import progress
 from vocoders.scoring.metrics import METRICS, load_metric
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 NAMED = 5  # failures that the error message itself names; the log has all
 
 
-def score(reference_scp, decoded_scp, directory, *, metrics, nj=1, align=False, subset=False):
+def score(reference_scp, decoded_scp, directory, *, metrics, nj=1, align=False, resample=False, subset=False):
     """Scores every utterance of ``decoded_scp`` and returns the summary that it wrote."""
     if nj < 1:
         raise InputError(f"--nj: expected a number of processes, found {nj}")
@@ -35,12 +35,13 @@ def score(reference_scp, decoded_scp, directory, *, metrics, nj=1, align=False, 
     for name in metrics:
         load_metric(name)  # a missing package is told now, not after an hour
     directory = Path(directory)
+    remove_partials(directory)
     (directory / "summary.json").unlink(missing_ok=True)
     path = directory / "scores.jsonl"
     rows = {row["utt"]: row for row in read_jsonl(path) if row["utt"] in decoded}
     _write_rows(path, rows)
     keys = {utt: row["key"] for utt, row in rows.items()}
-    tasks = [Task(utt, reference[utt], decoded[utt], tuple(metrics), align, keys.get(utt)) for utt in decoded]
+    tasks = [Task(utt, reference[utt], decoded[utt], tuple(metrics), align, resample, keys.get(utt)) for utt in decoded]
     failures = _score_all(tasks, nj, rows, path)
     _write_rows(path, rows)
     if failures:

@@ -9,7 +9,7 @@ from functools import cache
 from typing import NamedTuple
 
 from vocoders.errors import InputError
-from vocoders.io.audio import read_wave
+from vocoders.io.audio import read_wave, resample
 from vocoders.scoring.alignment import lag, shift, trim
 from vocoders.scoring.metrics import load_metric, package_versions
 from vocoders.scoring.signal import Signal
@@ -25,6 +25,7 @@ class Task(NamedTuple):
     decoded: str
     metrics: tuple
     align: bool
+    resample: bool
     key: str | None  # of the row that an earlier run wrote
 
 
@@ -75,9 +76,12 @@ def score_utterance(task):
 def _read(task):
     reference, rate = read_wave(task.reference, where=f"{task.utterance}: reference")
     decoded, found = read_wave(task.decoded, where=f"{task.utterance}: decoded")
-    if found != rate:
-        raise InputError(f"{task.utterance}: the decoded wave has {found} Hz, the reference {rate} Hz; resample one")
-    return reference, decoded, rate
+    if found != rate and not task.resample:
+        raise InputError(
+            f"{task.utterance}: the decoded wave has {found} Hz, the reference {rate} Hz; use --resample true to bring "
+            f"the reference to the rate of the decoded one"
+        )
+    return resample(reference, rate, found), decoded, found
 
 
 def _key(task, reference, decoded, rate):

@@ -4,7 +4,7 @@
 #
 #     ./run.sh                                 all stages
 #     ./run.sh --stage 3 --stop-stage 3        training alone; run again, it goes on where it stopped
-#     ./run.sh --tag lr1e-3 --train_args "--train.learning_rate 1e-3" --stage 3    a variant in its own directory
+#     ./run.sh --tag lr1e-3 --train_args "--optimizer.learning_rate 1e-3" --stage 3    a variant in its own directory
 #
 # Stages: 0 download, 1 data directories, 2 features, 3 training, 4 decoding, 5 scores and report.
 
@@ -32,6 +32,7 @@ tag=                                    # Added to the name of the experiment.
 checkpoint=best                         # What to decode with: best, last, or a file.
 decode_config=conf/decode.yaml          # Sampler and schedule.
 baselines="recording griffin_lim world" # Rows of the table that need no training; may be empty.
+metrics=all                             # Scores: all, or a list such as "pesq,stoi".
 seed=                                   # Of training and decoding (the configurations have their own).
 # end options
 . utils/parse_options.sh
@@ -86,7 +87,7 @@ if begin_stage 5 "scores and report: ${expdir}/report.html, RESULTS.md"; then
     for set in ${eval_sets}; do
         for system in ${baselines} "${decode#"${expdir}/"}"; do
             ${cpu_cmd} "${expdir}/${system}/${set}/score.log" \
-                vocoders score --nj "${nj}" "data/${set}/wav.scp" \
+                vocoders score --nj "${nj}" --resample "${resample}" --metrics "${metrics}" "data/${set}/wav.scp" \
                     "${expdir}/${system}/${set}/wav.scp" "${expdir}/${system}/${set}"
         done
     done

@@ -64,10 +64,13 @@ def make_corpus(prompts_file: Path, corpus: Path) -> None:
         return
     aside = corpus.with_name(corpus.name + ".partial")
     shutil.rmtree(aside, ignore_errors=True)  # left by a run that was killed
-    seconds = _speak_all(prompts, [aside / "wavs" / f"{utt}.wav" for utt in ids])
-    write_text(aside / "metadata.csv", metadata)
-    shutil.rmtree(corpus, ignore_errors=True)  # made from other prompts
-    aside.rename(corpus)
+    try:
+        seconds = _speak_all(prompts, [aside / "wavs" / f"{utt}.wav" for utt in ids])
+        write_text(aside / "metadata.csv", metadata)
+        shutil.rmtree(corpus, ignore_errors=True)  # made from other prompts
+        aside.rename(corpus)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
     print(f"{corpus}: {len(prompts)} utterances, {seconds / 60:.1f} minutes")
 
 
