@@ -98,7 +98,6 @@ def test_factors_that_do_not_make_the_hop_are_refused():
         {"residual_includes_step": True},
         {"condition_every": 16},
         {"fold": 4},
-        {"mel_layers": 2},
         {"upsampler": "per_layer"},
         {"prediction": "energy_scaled"},
         {"distance": "l1"},

@@ -32,7 +32,6 @@ class DiffWave(DiffusionVocoder):
         distance: l2 as in the paper, or l1.
         levels: levels drawn in training: steps of the schedule, or uniform in log signal-to-noise ratio.
         normalize_mel: bring each mel band to zero mean and unit variance first.
-        mel_layers: convolutions over frames before the mel is upsampled, 128 channels wide; 0 as published.
         upsample_factors: factors of the transposed convolutions; null derives them from hop_size.
         fold: samples that share a position of the network, as channels of its input and output; 1 as published.
         condition_every: project the conditioner once for so many samples and hold it; null is ``fold``, as published.
@@ -55,7 +54,6 @@ class DiffWave(DiffusionVocoder):
         distance: Distance = "l2",
         levels: Levels = "steps",
         normalize_mel: bool = False,
-        mel_layers: int = 0,
         upsample_factors: tuple[int, ...] | None = None,
         fold: int = 1,
         condition_every: int | None = None,
@@ -81,7 +79,6 @@ class DiffWave(DiffusionVocoder):
             channels=channels,
             dilations=[2 ** (n % dilation_cycle) for n in range(layers)],
             upsamplers=layers if upsampler == "per_layer" else 1,
-            mel_layers=mel_layers,
             upsample_factors=factors,
             fold=fold,
             hold=condition_every // fold,
@@ -91,8 +88,7 @@ class DiffWave(DiffusionVocoder):
         )
         if weight_norm:
             self.network.apply_weight_norm()
-        changes = [f"folded by {fold}"] * (fold > 1) + ["mel encoder"] * (mel_layers > 0)
-        changes += ["energy-scaled"] * (prediction == "energy_scaled")
+        changes = [f"folded by {fold}"] * (fold > 1) + ["energy-scaled"] * (prediction == "energy_scaled")
         self._label = ", ".join([f"DiffWave {channels}x{layers}", *changes])
 
     def describe(self):
@@ -115,7 +111,6 @@ class DiffWaveNetwork(nn.Module):
         channels,
         dilations,
         upsamplers,
-        mel_layers,
         upsample_factors,
         fold,
         hold,
@@ -127,20 +122,17 @@ class DiffWaveNetwork(nn.Module):
         self.fold = fold
         self.input_projection = _conv(fold, channels, 1)
         self.step_embedding = StepEmbedding(512, step_frequencies)
-        self.mel_encoder = MelEncoder(n_mels, 128, mel_layers) if mel_layers else nn.Identity()
-        mel_channels = 128 if mel_layers else n_mels
         self.upsamplers = nn.ModuleList(MelUpsampler(upsample_factors) for _ in range(upsamplers))
         self.layers = nn.ModuleList(
-            ResidualLayer(mel_channels, channels, d, hold, sigmoid_first, residual_includes_step) for d in dilations
+            ResidualLayer(n_mels, channels, d, hold, sigmoid_first, residual_includes_step) for d in dilations
         )
         self.skip_projection = _conv(channels, channels, 1)
         self.output_projection = nn.Conv1d(channels, fold, 1)
         nn.init.zeros_(self.output_projection.weight)
 
     def prepare(self, mel):
-        """What does not depend on the step: the upsampled mels, one per upsampler, [B, channels, T / (fold * hold)]."""
-        encoded = self.mel_encoder(mel)
-        return [upsampler(encoded) for upsampler in self.upsamplers]
+        """What does not depend on the step: the upsampled mels, one per upsampler, [B, n_mels, T / (fold * hold)]."""
+        return [upsampler(mel) for upsampler in self.upsamplers]
 
     def forward(self, noisy, mels, step):
         x = noisy.unflatten(1, (-1, self.fold)).transpose(1, 2)  # [B, fold, T / fold]
@@ -176,24 +168,6 @@ class StepEmbedding(nn.Module):
         return functional.silu(self.projection2(functional.silu(self.projection1(x))))
 
 
-class MelEncoder(nn.Module):
-    """[B, C, L] -> [B, channels, L]: what neighbouring frames and bands say together, such as the pitch."""
-
-    def __init__(self, n_mels, channels, layers):
-        super().__init__()
-        self.first = nn.Conv1d(n_mels, channels, 3, padding=1)
-        nn.init.xavier_normal_(self.first.weight)  # with what it feeds, more would saturate the gates
-        self.layers = nn.ModuleList(nn.Conv1d(channels, channels, 3, padding=1) for _ in range(layers - 1))
-        for layer in self.layers:
-            nn.init.zeros_(layer.weight)
-
-    def forward(self, mel):
-        x = self.first(mel)
-        for layer in self.layers:
-            x = x + layer(functional.leaky_relu(x, 0.4))
-        return x
-
-
 class MelUpsampler(nn.Module):
     """[B, C, L] -> [B, C, L * prod(factors)] by transposed convolutions over time and neighbouring bands.
 
@@ -227,13 +201,13 @@ def _interpolate_linearly(stage, factor):
 class ResidualLayer(nn.Module):
     """Gated dilated convolution: x [B, C, T] -> x and skip, both [B, C, T]."""
 
-    def __init__(self, mel_channels, channels, dilation, hold, sigmoid_first, residual_includes_step):
+    def __init__(self, n_mels, channels, dilation, hold, sigmoid_first, residual_includes_step):
         super().__init__()
         self.hold, self.sigmoid_first = hold, sigmoid_first
         self.residual_includes_step = residual_includes_step
         self.dilated_conv = _conv(channels, 2 * channels, 3, padding=dilation, dilation=dilation)
         self.step_projection = nn.Linear(512, channels)
-        self.mel_projection = _conv(mel_channels, 2 * channels, 1)
+        self.mel_projection = _conv(n_mels, 2 * channels, 1)
         self.output_projection = _conv(channels, 2 * channels, 1)
 
     def forward(self, x, mel, embedding):

@@ -15,7 +15,7 @@
 stage=0                                 # First stage to run.
 stop_stage=5                            # Last stage to run.
 nj=4                                    # Parallel jobs for data, features and scores.
-ngpu=1                                  # GPUs for training and decoding; 0 uses the CPU.
+ngpu=1                                  # 1: train and decode on a GPU where there is one; 0: on the CPU.
 download_dir=downloads                  # Where the corpus is, or comes to lie.
 dumpdir=dump                            # Where features go.
 expdir=exp                              # Where trained models, decoded waves and scores go.
@@ -27,16 +27,17 @@ num_eval=                               # Utterances in the eval set (the same).
 mel_config=conf/mel_nvidia_22k.yaml     # What a mel spectrogram is.
 resample=false                          # Resample the corpus where its sampling rate is not that of mel_config.
 train_config=conf/diffwave.yaml         # Model, optimiser, length of training.
-train_args=                             # Changes to train_config, such as "--train.max_steps 1000"; needs a tag.
+train_args=                             # Changes to train_config, such as "--train.max_steps 1000"; give a tag too.
 tag=                                    # Added to the name of the experiment.
 checkpoint=best                         # What to decode with: best, last, or a file.
 decode_config=conf/decode.yaml          # Sampler and schedule.
 baselines="recording griffin_lim world" # Rows of the table that need no training; may be empty.
 metrics=all                             # Scores: all, or a list such as "pesq,stoi".
-seed=                                   # Of training and decoding (the configurations have their own).
+seed=                                   # Of training and decoding, instead of train_config's and 0.
 # end options
 . utils/parse_options.sh
 [ $# -eq 0 ] || die "unexpected argument $1; options have the form --name value"
+[ "${ngpu}" = 0 ] || [ "${ngpu}" = 1 ] || die "--ngpu is 0 or 1, not ${ngpu}; training on several GPUs is not there yet"
 . ./cmd.sh
 
 name_of() { local name=${1##*/}; echo "${name%.*}"; }
