@@ -25,6 +25,7 @@ REQUIRES = [
     "soundfile>=0.12",
     "soxr>=0.3.7",
     "tensorboard>=2.14",
+    "threadpoolctl>=3.1",
     "torch>=2.4",
     "tqdm>=4.65",
 ]

@@ -76,7 +76,13 @@ class Job:
                 os.close(errors)
 
     def note(self, text):
-        self.file.write(f"# {text}\n".encode())
+        self.write(f"# {text}\n".encode())
+
+    def write(self, content):
+        try:
+            self.file.write(content)
+        except OSError as error:  # a full disk, which does not say where
+            raise OSError(error.errno, error.strerror, str(self.log)) from None
 
     def close(self, status):
         """Ends the log; ``status`` is a number or a word on what happened."""
@@ -214,7 +220,7 @@ def not_started(job, error):
     """Ends the log of a command that the system would not start; returns its status."""
     if job.file is None:
         raise error  # the log itself cannot be written
-    job.file.write(f"run.py: cannot start {job.command[0]}: {error.strerror}\n".encode())
+    job.write(f"run.py: cannot start {job.command[0]}: {error.strerror}\n".encode())
     job.close(127)
     return 127
 
@@ -245,8 +251,8 @@ def copy_screen(job):
             break
         os.write(sys.stderr.fileno(), block or b"")
         *lines, line = (line + (block or b"")).split(b"\n")
-        job.file.write(b"".join(last_state(text) + b"\n" for text in lines))
-    job.file.write(last_state(line) + b"\n" if line else b"")
+        job.write(b"".join(last_state(text) + b"\n" for text in lines))
+    job.write(last_state(line) + b"\n" if line else b"")
     os.close(job.screen)
 
 

@@ -41,10 +41,10 @@ def save(path, contents):
         partial.write_bytes(content.getbuffer())
 
 
-def load(path, device="cpu"):
-    """The contents of a checkpoint file.  Raises InputError when it is missing, damaged or not one of ours."""
+def load(path):
+    """The contents of a checkpoint file, on the CPU.  Raises InputError when it is missing, damaged or not ours."""
     try:
-        contents = torch.load(path, map_location=device, weights_only=True)
+        contents = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise InputError(f"{path}: no such checkpoint") from None
     except PermissionError:
@@ -67,7 +67,7 @@ def load_vocoder(path, *, which="best", device="cpu"):
     Its weights are the averaged ones where training kept an average.  ``checkpoint_info`` says where it comes from.
     """
     path = find(path, which)
-    contents = load(path, device)
+    contents = load(path)
     try:
         model = build_model(contents["config"]["model"], MelSpec(**contents["mel"]))
         model.load_state_dict(contents["average"] or contents["model"])
@@ -95,8 +95,8 @@ def find(path, which):
 
 def steps(directory):
     """step -> file, ascending, of the checkpoints in an experiment directory."""
-    found = {int(re.fullmatch(r"step-(\d+)", p.stem)[1]): p for p in Path(directory).glob("step-*.pt")}
-    return dict(sorted(found.items()))
+    found = [(re.fullmatch(r"step-(\d+)\.pt", path.name), path) for path in Path(directory).glob("step-*.pt")]
+    return dict(sorted((int(match[1]), path) for match, path in found if match))
 
 
 def link(directory, name, step):

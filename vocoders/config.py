@@ -83,9 +83,15 @@ def refuse_unknown(options, known, where):
     """Raises InputError when ``options`` has a key that is not in ``known``, and names the nearest."""
     for key in options:
         if key not in known:
-            near = difflib.get_close_matches(key, known, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it takes: {', '.join(sorted(known)) or 'no options'}"
-            raise InputError(f"{where} has no option {key!r}; {hint}")
+            raise InputError(f"{where} has no option {key!r}; {hint(key, known)}")
+
+
+def hint(name, known, otherwise=None):
+    """The end of a message: what ``name`` may have been meant to be, else ``otherwise`` or all that is known."""
+    near = difflib.get_close_matches(str(name), known, 1)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return otherwise or f"it takes: {', '.join(sorted(known)) or 'no options'}"
 
 
 def _refuse_unknown_keys(options, known, where):

@@ -1,5 +1,6 @@
 """``vocoders VERB``: help, spelling, exit status."""
 
+import re
 import subprocess
 import sys
 import types
@@ -35,6 +36,13 @@ def test_each_verb_has_help_with_an_example(verb, capsys):
     assert end.value.code == 0 and f"vocoders {verb}" in text.partition("options:")[2]
 
 
+def test_examples_have_the_feature_directories_that_recipes_make(repository):
+    helps = "".join(path.read_text() for path in (repository / "vocoders/cli").glob("*.py"))
+    named = set(re.findall(r"\bdump/(\w+)/", helps))
+    there = {path.stem for path in (repository / "egs/TEMPLATE/voc1/conf").glob("mel_*.yaml")}
+    assert named and named <= there
+
+
 def test_a_misspelt_verb_is_a_usage_error(capsys):
     assert cli.main(["tarin"]) == 2
     assert "no verb 'tarin'; did you mean 'train'?" in capsys.readouterr().err
@@ -62,6 +70,17 @@ def test_both_spellings_and_overrides_reach_main(verb):
     verb(main)
     assert cli.main(["probe", "here", "--stop-stage", "3", "--train.max_steps=4", "--model.clip", "0.5"]) == 0
     assert seen == {"place": "here", "stop_stage": 3, "overrides": {"train.max_steps": 4, "model.clip": 0.5}}
+
+
+@pytest.mark.parametrize("value", ["[1", "{a: 1", "2024-13-01", "\x07"])
+def test_an_override_that_is_not_yaml_is_named(verb, capsys, value):
+    def main(overrides: dict | None = None):
+        raise ZeroDivisionError
+
+    verb(main)
+    assert cli.main(["probe", "--train.betas", value]) == 1
+    expected = f"option --train.betas: expected a YAML value such as 4 or [1, 2], found {value!r}"
+    assert capsys.readouterr().err == f"vocoders probe: error: {expected}\n"
 
 
 @pytest.mark.parametrize(

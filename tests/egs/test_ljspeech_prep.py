@@ -59,6 +59,19 @@ def test_what_is_there_is_not_downloaded(shared_data):
     assert "using" in done.stderr
 
 
+def test_a_corpus_without_its_table_is_not_downloaded_beside_it(tmp_path, monkeypatch):
+    (tmp_path / "LJSpeech-1.1" / "wavs").mkdir(parents=True)
+    for name in ("curl", "wget"):
+        (tmp_path / name).write_text("#!/bin/sh\nexit 7\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    done = run("data_download.sh", tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.endswith(
+        f"error: {tmp_path}/LJSpeech-1.1 is there, but has no metadata.csv; move it away, then run this again\n"
+    )
+
+
 def test_unpaired_wavs_and_lines_are_named_and_refused(excerpt, tmp_path):
     (excerpt / "wavs" / "LJ001-0003.wav").unlink()
     (excerpt / "wavs" / "LJ999-0001.wav").symlink_to(excerpt / "wavs" / "LJ001-0001.wav")

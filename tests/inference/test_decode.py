@@ -223,7 +223,32 @@ def test_settings_say_what_made_the_waves(features, tmp_path):
     assert "command" in settings["provenance"]
 
 
+def test_a_misspelt_baseline_is_told_the_baselines(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    message = "^grifin_lim: neither .* baselines recording, griffin_lim, world; did you mean 'griffin_lim'"
+    with pytest.raises(InputError, match=message):
+        open_system("grifin_lim")
+    with pytest.raises(InputError, match="^exp/none: neither .* world; train it first, or correct the path$"):
+        open_system("exp/none")
+
+
+@pytest.mark.parametrize("checkpoint", ["exp/x/best", "best.pt"])
+def test_a_checkpoint_that_looks_like_a_file_must_be_one(tmp_path, monkeypatch, checkpoint):
+    (tmp_path / "exp" / "x").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=f"^--checkpoint {checkpoint}: no such file; give one"):
+        open_system("exp/x", checkpoint=checkpoint)
+
+
+def test_a_file_called_best_is_not_the_best_checkpoint(tmp_path, monkeypatch):
+    (tmp_path / "exp" / "x").mkdir(parents=True)
+    (tmp_path / "best").write_text("")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="^exp/x/best.pt: no such checkpoint; exp/x has: none"):
+        open_system("exp/x")
+
+
 def test_without_a_gpu_asking_for_one_is_an_error(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(InputError, match="no usable CUDA device"):
+    with pytest.raises(InputError, match="sees no GPU; use --device cpu"):
         open_system("exp/x", device="cuda")

@@ -167,3 +167,16 @@ def test_the_benchmark_of_reading_reports_reads_and_memory(tmp_path):
     assert "ms each" in lines[1] and "MiB after 50 more" in lines[2]
     with pytest.raises(InputError, match="no utterance has 1000 samples"):
         bench.main(tmp_path, reads=50, segment_size=1000, seed=0)
+
+
+def test_the_digest_changes_with_any_sample_and_with_nothing_else(tmp_path):
+    def make(name, change=0, parts=1):
+        wave, mel = np.arange(8, dtype=np.int16), np.ones((2, 3), np.float32)
+        for n in range(2):
+            with FeatureWriter(tmp_path / name / f"feats.{min(n, parts - 1) + 1}.h5", hop_size=4) as part:
+                for utterance in ("a", "b")[n : n + 1] if parts == 2 else ("a", "b"):
+                    part.write(utterance, wave + change * (utterance == "b"), mel)
+        write_index(tmp_path / name)
+        return FeatureReader(tmp_path / name).digest()
+
+    assert make("one") == make("two", parts=2) != make("other", change=1)

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import shutil
 from html.parser import HTMLParser
 
 import pytest
@@ -50,6 +51,15 @@ def written(exp, tmp_path):
         return (tmp_path / "report.html").read_text(encoding="utf-8")
 
     return write
+
+
+def test_each_table_says_its_own_n(written, exp):
+    for path in exp.rglob("eval"):
+        shutil.copytree(path, path.with_name("other"))
+    for path in exp.rglob("other/summary.json"):
+        path.write_text(json.dumps({**json.loads(path.read_text()), "n": 2}))
+    said = [text for text in Page(written()).text if text.startswith("Mean ±")]
+    assert ["over n = 3 utterances;" in said[0], "over n = 2 utterances;" in said[1]] == [True, True]
 
 
 def test_every_player_holds_a_whole_wave(written, exp):

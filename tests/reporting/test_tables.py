@@ -8,7 +8,7 @@ import pytest
 from vocoders.cli.report import main
 from vocoders.errors import InputError
 from vocoders.reporting.results import find_results
-from vocoders.reporting.tables import BEGIN, END, WIDTH, build_table, markdown, results_block, write_results
+from vocoders.reporting.tables import BEGIN, END, WIDTH, build_table, legend, markdown, results_block, write_results
 
 
 def table(exp, name="eval"):
@@ -99,6 +99,41 @@ def test_the_block_says_how_rows_were_made(exp):
     assert "code at abc123" in block
     assert "- Some Net, 6 steps: `vocoders decode <exp/train_x>`, seed 7, code at 0123abc, mel abc" in block
     assert "n = 3 utterances" in block
+
+
+def change(path, **changes):
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def test_the_legend_has_the_n_of_every_table(exp):
+    for path in exp.rglob("eval"):
+        shutil.copytree(path, path.with_name("other"))
+    tables = [table(exp, name) for name in ("eval", "other")]
+    assert " over n = 3 utterances; " in legend(tables)
+    for path in exp.rglob("other/summary.json"):
+        change(path, n=2)
+    tables = [table(exp, name) for name in ("eval", "other")]
+    assert " over n = 3 utterances (eval), n = 2 utterances (other); " in legend(tables)
+    change(exp / "recording" / "eval" / "summary.json", n=1)
+    tables = [table(exp, name) for name in ("eval", "other")]
+    assert " over n utterances as stated (eval), n = 2 utterances (other); " in legend(tables)
+
+
+def test_without_units_nothing_is_said_of_them(exp, capsys):
+    path = exp / "recording" / "eval" / "summary.json"
+    pesq = {**json.loads(path.read_text())["metrics"]["pesq"], "unit": ""}
+    for path in exp.rglob("summary.json"):
+        change(path, metrics={"pesq": pesq})
+    assert results_block([table(exp)], "abc").splitlines()[0].endswith("over duration.")
+    main(str(exp))
+    assert capsys.readouterr().out.endswith("over duration.\n")
+
+
+@pytest.mark.parametrize("root", ["{exp}/recording/eval", "."])
+def test_the_root_itself_may_be_a_scored_set(exp, monkeypatch, root):
+    monkeypatch.chdir(exp / "recording" / "eval")
+    ((result,),) = find_results(root.format(exp=exp)).values()
+    assert (result.eval_set, result.place) == ("eval", "eval")
 
 
 def test_only_the_marked_block_is_replaced(tmp_path):

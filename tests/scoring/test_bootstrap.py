@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from vocoders.scoring.bootstrap import mean_interval, paired_difference
+from vocoders.scoring.bootstrap import mean_interval
 
 
 def test_the_interval_of_many_values_is_the_normal_one():
@@ -32,13 +32,3 @@ def test_the_same_seed_gives_the_same_interval():
 def test_too_few_values_have_no_interval():
     assert mean_interval([0.5]) == (0.5, None, None, 1)
     assert mean_interval([]) == (None, None, None, 0)
-
-
-def test_pairs_remove_what_utterances_have_in_common():
-    random = np.random.default_rng(0)
-    difficulty = random.normal(scale=10, size=30)
-    better, worse = difficulty + 0.5 + random.normal(scale=0.1, size=30), difficulty
-    found = paired_difference(better, worse)
-    assert 0.4 < found.low < found.mean < found.high < 0.6
-    with pytest.raises(ValueError, match="pairs, found 30 and 29"):
-        paired_difference(better, worse[1:])

@@ -250,10 +250,35 @@ def test_metrics_are_chosen_by_name_or_file(tmp_path):
     path = tmp_path / "score.yaml"
     path.write_text("metrics: [pesq, f0]\n")
     assert choose_metrics(str(path)) == ["pesq", "f0"]
-    with pytest.raises(InputError, match="--metrics has no option 'psq'; did you mean 'pesq'"):
-        choose_metrics("psq")
-    path.write_text("metrics: stoi\n")
-    with pytest.raises(InputError, match="metrics: expected a list"):
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        ("stoi,psq", "^--metrics: no metric 'psq'; did you mean 'pesq'"),
+        ("volume", "^--metrics: no metric 'volume'; it takes: dnsmos, f0, "),
+        (",", r"^--metrics: expected a list of dnsmos, f0, .*; found \[\]"),
+        ("", r"^--metrics: expected a list of .*; found \[\]"),
+    ],
+)
+def test_a_wrong_choice_of_metrics_is_refused(choice, message):
+    with pytest.raises(InputError, match=message):
+        choose_metrics(choice)
+
+
+@pytest.mark.parametrize(
+    ("metrics", "message"),
+    [
+        ("[stoi, psq]", "metrics: no metric 'psq'; did you mean 'pesq'"),
+        ("[5]", "metrics: no metric 5; it takes: dnsmos"),
+        ("stoi", "metrics: expected a list of .*; found 'stoi'"),
+        ("[]", r"metrics: expected a list of .*; found \[\]"),
+    ],
+)
+def test_a_wrong_choice_in_a_file_names_the_file(tmp_path, metrics, message):
+    path = tmp_path / "score.yaml"
+    path.write_text(f"metrics: {metrics}\n")
+    with pytest.raises(InputError, match=f"^{path}: {message}"):
         choose_metrics(str(path))
 
 

@@ -24,3 +24,5 @@ def test_cosine_falls_from_the_highest_rate_to_the_final_share():
 def test_nonsense_is_refused():
     with pytest.raises(InputError, match="train.batch_size: expected a positive number, found 0"):
         TrainSettings(max_steps=1, batch_size=0)
+    with pytest.raises(InputError, match="train.samples: expected 0 or more, found -1"):
+        TrainSettings(max_steps=1, samples=-1)

@@ -27,7 +27,11 @@ END
 
 for extra in "$@"; do
     echo "installing the extra \"${extra}\""
-    mapfile -t packages < <(requirements "${extra}")
+    if ! listed=$(requirements "${extra}") || [ -z "${listed}" ]; then
+        echo "error: cannot tell what the extra \"${extra}\" requires; is vocoders installed for ${python}?" >&2
+        exit 1
+    fi
+    mapfile -t packages <<< "${listed}"
     install "${packages[@]}" > "${wheels}/${extra}.log" 2>&1 && continue
     for package in "${packages[@]}"; do
         install "${package}" || echo "warning: ${package} cannot be installed; the environment goes without it" >&2

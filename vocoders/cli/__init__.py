@@ -100,7 +100,10 @@ def _split_overrides(arguments):
         if value is None:
             print(f"vocoders: error: option {name} needs a value", file=sys.stderr)
             raise SystemExit(2)
-        overrides[name[2:].replace("-", "_")] = yaml.safe_load(value)
+        try:
+            overrides[name[2:].replace("-", "_")] = yaml.safe_load(value)
+        except (yaml.YAMLError, ValueError):  # the latter of a date such as 2024-13-01
+            raise InputError(f"option {name}: expected a YAML value such as 4 or [1, 2], found {value!r}") from None
     return rest, overrides
 
 

@@ -3,7 +3,7 @@
 Extraction beside librosa and torchaudio, and random training segments from a feature directory:
 
   vocoders bench features data/eval --config conf/mel_nvidia_22k.yaml
-  vocoders bench reading dump/nvidia_22k/train
+  vocoders bench reading dump/mel_nvidia_22k/train
 """
 
 from typing import Literal

@@ -5,8 +5,8 @@ griffin_lim, world.  Writes OUTPUT/wav/<utterance>.wav (16 bit), decode.jsonl (s
 clipped samples of each), system.json and, last, wav.scp.  Every utterance has its own seed, so an interrupted
 run goes on where it was; other settings in the same directory start it anew.
 
-  vocoders decode griffin_lim dump/nvidia_22k/eval exp/griffin_lim/eval
-  vocoders decode --config conf/decode.yaml exp/diffwave dump/nvidia_22k/eval exp/diffwave/decode_best/eval
+  vocoders decode griffin_lim dump/mel_nvidia_22k/eval exp/griffin_lim/eval
+  vocoders decode --config conf/decode.yaml exp/diffwave dump/mel_nvidia_22k/eval exp/diffwave/decode_best/eval
 
 The configuration holds options of the system's synthesis, for DiffWave for instance {steps: 6}.
 """

@@ -4,13 +4,13 @@ Reads DATA/wav.scp (files, or Kaldi pipes such as "sox a.flac -t wav - |") and w
 utt2num_frames, mel.yaml and, last, feats.scp.  Waves are cropped to whole hops.  Run again, it keeps what is
 finished and still fits the data and the settings.
 
-  vocoders features --config conf/mel_nvidia_22k.yaml data/eval dump/nvidia_22k/eval
+  vocoders features --config conf/mel_nvidia_22k.yaml data/eval dump/mel_nvidia_22k/eval
 
 In jobs, as the recipes do it:
 
-  vocoders features --config conf/mel_nvidia_22k.yaml --part 1/2 data/train dump/nvidia_22k/train
-  vocoders features --config conf/mel_nvidia_22k.yaml --part 2/2 data/train dump/nvidia_22k/train
-  vocoders features --config conf/mel_nvidia_22k.yaml --merge 2 data/train dump/nvidia_22k/train
+  vocoders features --config conf/mel_nvidia_22k.yaml --part 1/2 data/train dump/mel_nvidia_22k/train
+  vocoders features --config conf/mel_nvidia_22k.yaml --part 2/2 data/train dump/mel_nvidia_22k/train
+  vocoders features --config conf/mel_nvidia_22k.yaml --merge 2 data/train dump/mel_nvidia_22k/train
 """
 
 import re
@@ -43,15 +43,14 @@ def main(
     """
     import torch
 
+    from vocoders.device import choose
     from vocoders.features.extract import Extractor, extract_part, merge_parts
     from vocoders.features.mel import MelSpec
 
     if part is not None and merge is not None:
         raise InputError("--part and --merge exclude each other: parts first, then one --merge N")
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise InputError(f"--device {device}: torch sees no GPU here; use --device cpu")
     torch.set_num_threads(1)  # parts are the parallelism, and the bits must not depend on the machine's cores
-    extractor = Extractor(MelSpec.load(config), resampling=resample, min_frames=min_frames, device=device)
+    extractor = Extractor(MelSpec.load(config), resampling=resample, min_frames=min_frames, device=choose(device))
     if merge is None:
         extract_part(data, output, extractor, *_part(part or "1/1"))
     if part is None:

@@ -39,7 +39,7 @@ def main(
 
     tables = [build_table(name, rows) for name, rows in find_results(exp_root).items()]
     print("\n\n".join(f"{table.name}\n{markdown(table)}" for table in tables))
-    print(f"\n{legend(tables)}\n{units(tables)}")
+    print(f"\n{legend(tables)}\n{units(tables)}".rstrip())
     if results:
         write_results(results, results_block(tables, git_revision()))
         print(results)

@@ -47,9 +47,9 @@ def long_enough(reader, frames, short_limit):
     return [u for u in reader.utterances if reader.frames[u] >= frames]
 
 
-def fixed_segments(reader, *, frames, hop_size, batch_size, count):
+def fixed_segments(reader, *, frames, hop_size, batch_size, count, short_limit=0.05):
     """The same batches each time: ``count`` excerpts, or fewer where the set is smaller, spread evenly over the set."""
-    utterances = long_enough(reader, frames, short_limit=0.5)
+    utterances = long_enough(reader, frames, short_limit)
     places = [(u, start) for u in utterances for start in range(0, reader.frames[u] - frames + 1, frames)]
     places = [places[n * len(places) // count] for n in range(count)] if len(places) > count else places
     excerpts = [read_excerpt(reader, u, start, frames, hop_size) for u, start in places]

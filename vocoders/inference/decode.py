@@ -102,6 +102,7 @@ class Decoder:
             **self.system.description,
             "mel": self.spec.as_dict(),
             "mel_hash": self.spec.hash,
+            "features": self.features.digest(),
             "seed": self.seed,
             "provenance": provenance.collect(),
         }

@@ -9,6 +9,7 @@ import torch
 
 from vocoders import config
 from vocoders.checkpoint import load_vocoder
+from vocoders.device import choose
 from vocoders.errors import InputError
 from vocoders.features.mel import MelSpec
 from vocoders.inference.baselines import BASELINES
@@ -35,11 +36,26 @@ def open_system(name, *, checkpoint="best", options=None, device="auto", where="
     """
     if name in BASELINES:
         return baseline_system(name, options or {}, where=where)
-    if Path(checkpoint).is_file():
-        name = checkpoint
-    device = _device(device)
-    vocoder = load_vocoder(name, which=checkpoint, device=device)
+    device = choose(device)
+    vocoder = load_vocoder(_trained(name, checkpoint), which=checkpoint, device=device)
     return model_system(vocoder, options or {}, device=device, where=where)
+
+
+def _trained(name, checkpoint):
+    """The experiment directory or checkpoint file; a ``checkpoint`` that looks like a file stands for itself."""
+    if "/" in checkpoint or checkpoint.endswith(".pt"):
+        if not Path(checkpoint).is_file():
+            raise InputError(
+                f"--checkpoint {checkpoint}: no such file; give one that is there, or best, last or step-N"
+            )
+        return checkpoint
+    if not Path(name).exists():
+        known = ", ".join(BASELINES)
+        raise InputError(
+            f"{name}: neither an experiment directory, nor a checkpoint file, nor one of the baselines {known}; "
+            f"{config.hint(name, BASELINES, 'train it first, or correct the path')}"
+        )
+    return name
 
 
 def baseline_system(name, options, *, where="decode"):
@@ -86,11 +102,3 @@ def weights_hash(module):
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
     return digest.hexdigest()[:16]
-
-
-def _device(name):
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise InputError(f"--device {name}: this machine has no usable CUDA device; use cpu or auto")
-    return name

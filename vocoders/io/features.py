@@ -8,6 +8,7 @@
 T is L * hop_size in every utterance.  Nothing is compressed or chunked: a piece costs one seek.
 """
 
+import hashlib
 import math
 import os
 from pathlib import Path
@@ -146,6 +147,15 @@ class FeatureReader:
     def mel(self, utterance, start=0, stop=None):
         """float32 [C, stop - start], counted in frames."""
         return np.ascontiguousarray(self._read(utterance, "mel", start, stop).T)
+
+    def digest(self):
+        """Sixteen hexadecimal digits that change with any wave or mel; reads everything."""
+        content = hashlib.sha256()
+        for utterance in self.utterances:
+            content.update(utterance.encode())
+            content.update(self._read(utterance, "wave", 0, None).data)
+            content.update(self._read(utterance, "mel", 0, None).data)
+        return content.hexdigest()[:16]
 
     def close(self):
         for file, _ in self._parts.values():

@@ -11,6 +11,16 @@ from vocoders.errors import InputError
 
 
 @contextmanager
+def naming(path):
+    """Has an error in writing, such as a full disk, name the file; by itself it does not."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
+
+
+@contextmanager
 def atomic_path(path):
     """Yields a temporary path beside ``path`` that takes its name when the block succeeds, and goes when it fails.
 
@@ -18,13 +28,13 @@ def atomic_path(path):
     ...     partial.write_text("{}")
     """
     path = Path(path)
-    with _naming(path):
+    with naming(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=f".partial{path.suffix}", dir=path.parent)
     os.close(handle)
     partial = Path(name)
     try:
-        with _naming(path):
+        with naming(path):
             yield partial
             partial.chmod(0o666 & ~_umask())  # mkstemp makes private files
             _sync(partial)
@@ -60,7 +70,7 @@ def append_jsonl(path, record):
     """Adds one line; a reader sees it whole or, if we are killed meanwhile, torn at the end of the file."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _naming(path), open(path, "a+b") as lines:
+    with naming(path), open(path, "a+b") as lines:
         lines.seek(0, os.SEEK_END)
         if lines.tell() and _last_byte(lines) != b"\n":
             _drop_torn_line(lines)
@@ -94,16 +104,6 @@ def sha256(path):
         for block in iter(lambda: file.read(1 << 20), b""):
             digest.update(block)
     return digest.hexdigest()
-
-
-@contextmanager
-def _naming(path):
-    """Errors in writing, such as a full disk, do not name the file by themselves."""
-    try:
-        yield
-    except OSError as error:
-        error.filename = error.filename or str(path)
-        raise
 
 
 def _sync(path):

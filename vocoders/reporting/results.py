@@ -32,11 +32,13 @@ class Result:
 
     @property
     def eval_set(self):
-        return self.directory.name
+        return self.directory.absolute().name  # of "." too
 
     @property
     def place(self):
         """The directory that holds its sets, relative to the root: ``train_diffwave/decode_best``."""
+        if self.directory == self.root:
+            return self.eval_set
         return self.directory.parent.relative_to(self.root).as_posix()
 
     @property

@@ -156,7 +156,7 @@ def _width(column):
 def results_block(tables, revision):
     """The Markdown between the marks of RESULTS.md: tables, and how each row was made."""
     written = f"Written by `vocoders report`, code at {revision or 'no git revision'}."
-    parts = [f"{written} {legend(tables)} {units(tables)}"]
+    parts = [f"{written} {legend(tables)} {units(tables)}".rstrip()]
     for table in tables:
         names = table.columns[0].cells
         origins = "\n".join(f"- {name}: {origin(result)}" for name, result in zip(names, table.results))
@@ -179,16 +179,23 @@ def origin(result):
 
 def legend(tables):
     """What the signs in the tables mean."""
-    counts = sorted({result.summary["n"] for table in tables for result in table.results})
-    said = f"n = {counts[0]} utterances" if len(counts) == 1 else "n utterances as stated"
+    counts = {table.name: _count(table) for table in tables}
+    alike = len(set(counts.values())) == 1
+    said = _count(tables[0]) if alike else ", ".join(f"{count} ({name})" for name, count in counts.items())
     interval = f"Mean ± half-width of the 95 % bootstrap interval over {said}"
     return f"{interval}; ↑ higher is better, ↓ lower is better; RTF is computing time over duration."
 
 
+def _count(table):
+    """Over how many utterances its means are; a table whose rows differ has a column n."""
+    counts = {result.summary["n"] for result in table.results}
+    return f"n = {counts.pop()} utterances" if len(counts) == 1 else "n utterances as stated"
+
+
 def units(tables):
-    """The units of the columns that have one."""
+    """The units of the columns that have one; empty when none has."""
     named = {name[:-2]: unit for table in tables for name, (unit, _) in table.notes.items() if unit}
-    return "Units: " + "; ".join(f"{name} {unit}" for name, unit in named.items()) + "."
+    return "Units: " + "; ".join(f"{name} {unit}" for name, unit in named.items()) + "." if named else ""
 
 
 def write_results(path, block):

@@ -29,14 +29,6 @@ def mean_interval(values, *, seed=0):
     return Interval(float(values.mean()), float(low), float(high), len(values))
 
 
-def paired_difference(first, second, *, seed=0):
-    """``mean_interval`` of first - second, utterance by utterance, both in the same order."""
-    first, second = (np.asarray(values, dtype=np.float64) for values in (first, second))
-    if first.shape != second.shape:
-        raise ValueError(f"paired values must come in pairs, found {len(first)} and {len(second)}")
-    return mean_interval(first - second, seed=seed)
-
-
 def _resampled_means(values, random):
     n = len(values)
     blocks = (random.integers(n, size=(BLOCK, n)) for _ in range(RESAMPLES // BLOCK))

@@ -64,12 +64,14 @@ def choose_metrics(choice):
     if choice.endswith((".yaml", ".yml")):
         settings = config.load(choice)
         config.refuse_unknown(settings, ["metrics"], choice)
-        names = settings.get("metrics")
-        if not isinstance(names, list) or not names:
-            raise InputError(f"{choice}: metrics: expected a list of {', '.join(METRICS.names())}; found {names!r}")
+        where, names = f"{choice}: metrics", settings.get("metrics")
     else:
-        names = [name.strip() for name in choice.split(",") if name.strip()]
-    config.refuse_unknown(names, METRICS.names(), "--metrics" if names != choice else choice)
+        where, names = "--metrics", [name.strip() for name in choice.split(",") if name.strip()]
+    if not isinstance(names, list) or not names:
+        raise InputError(f"{where}: expected a list of {', '.join(METRICS.names())}; found {names!r}")
+    for name in names:
+        if name not in METRICS.names():
+            raise InputError(f"{where}: no metric {name!r}; {config.hint(name, METRICS.names())}")
     return list(dict.fromkeys(names))
 
 

@@ -14,12 +14,11 @@ class WeightAverage:
     def __init__(self, model, decay):
         self.decay = decay
         self.model = copy.deepcopy(model).eval().requires_grad_(False)
-        self._pairs = list(zip(self.model.parameters(), model.parameters()))
-        self._buffers = list(zip(self.model.buffers(), model.buffers()))
+        self._followed = model
 
     @torch.no_grad()
     def update(self, step):
         decay = min(self.decay, (1 + step) / (10 + step))
-        torch._foreach_lerp_([a for a, _ in self._pairs], [w.detach() for _, w in self._pairs], 1 - decay)
-        for average, buffer in self._buffers:
+        torch._foreach_lerp_(list(self.model.parameters()), list(self._followed.parameters()), 1 - decay)
+        for average, buffer in zip(self.model.buffers(), self._followed.buffers()):
             average.copy_(buffer)

@@ -1,10 +1,11 @@
 """What a training run shows: metrics.jsonl, TensorBoard, a progress bar."""
 
 import json
+import threading
 
 import torch
 
-from vocoders.io.files import append_jsonl, read_jsonl, write_text
+from vocoders.io.files import append_jsonl, naming, read_jsonl, write_text
 from vocoders.log import progress
 
 
@@ -16,13 +17,15 @@ class Monitor:
 
         self.metrics = directory / "metrics.jsonl"
         self._forget_after(resume_from)
+        self._print_failure, threading.excepthook = threading.excepthook, self._in_thread
         self.board = SummaryWriter(directory / "tensorboard", purge_step=resume_from + 1)
         self.bar = progress(total=max_steps, initial=resume_from, unit="step", desc="training", smoothing=0.05)
 
     def record(self, split, step, values):
         append_jsonl(self.metrics, {"split": split, "step": step, **values})
-        for name, value in values.items():
-            self.board.add_scalar(f"{split}/{name}", value, step)
+        with naming(self.board.log_dir):
+            for name, value in values.items():
+                self.board.add_scalar(f"{split}/{name}", value, step)
         self.bar.set_postfix({f"{split} loss": f"{values['loss']:.4f}"})
 
     def advance(self):
@@ -30,12 +33,22 @@ class Monitor:
 
     def show(self, step, utterance, wave, mel, sample_rate):
         """A synthesized dev utterance: wave [T] and its own mel [C, L], the picture of what is heard."""
-        self.board.add_audio(f"dev/{utterance}", wave.clamp(-1, 1)[None], step, sample_rate=sample_rate)
-        self.board.add_image(f"dev/{utterance}", picture(mel)[None], step)
+        with naming(self.board.log_dir):
+            self.board.add_audio(f"dev/{utterance}", wave.clamp(-1, 1)[None], step, sample_rate=sample_rate)
+            self.board.add_image(f"dev/{utterance}", picture(mel)[None], step)
 
     def close(self):
         self.bar.close()
-        self.board.close()
+        try:
+            with naming(self.board.log_dir):
+                self.board.close()
+        finally:
+            threading.excepthook = self._print_failure
+
+    def _in_thread(self, failure):
+        """TensorBoard writes in a thread, and raises what failed there (a full disk) in our next call as well."""
+        if not issubclass(failure.exc_type, OSError):
+            self._print_failure(failure)
 
     def _forget_after(self, step):
         records = read_jsonl(self.metrics)

@@ -15,7 +15,7 @@ from vocoders.errors import InputError
 from vocoders.features.mel import MelSpec
 from vocoders.interface import SpeechBatch
 from vocoders.io.features import FeatureReader
-from vocoders.io.files import remove_partials, write_json, write_text
+from vocoders.io.files import remove_partials, sha256, write_json, write_text
 from vocoders.training.settings import OptimizerSettings, TrainSettings
 from vocoders.training.trainer import Trainer
 
@@ -40,6 +40,7 @@ def train(settings, train_directory, dev_directory, experiment, *, device="cpu")
     mel_spec = common_spec(train_directory, dev_directory)
     torch.manual_seed(train_settings.seed)
     model = checkpoint.build_model(settings.get("model", {}), mel_spec)
+    config.typed(model.synthesize, train_settings.sample_options, skip=1, where="train.sample_options")
     segments = RandomSegments(
         FeatureReader(train_directory),
         frames=train_settings.segment_frames,
@@ -53,9 +54,11 @@ def train(settings, train_directory, dev_directory, experiment, *, device="cpu")
         hop_size=mel_spec.hop_size,
         batch_size=train_settings.batch_size,
         count=train_settings.dev_segments,
+        short_limit=train_settings.short_limit,
     )
     experiment = Path(experiment)
-    claim(experiment, {**settings, "mel": mel_spec.as_dict()})  # now that all has been checked
+    data = {"train": _digest(train_directory), "dev": _digest(dev_directory)}
+    claim(experiment, {**settings, "mel": mel_spec.as_dict(), "data": data})  # now that all has been checked
     remove_partials(experiment)
     trainer = Trainer(
         model,
@@ -69,9 +72,10 @@ def train(settings, train_directory, dev_directory, experiment, *, device="cpu")
         _initialize(model, trainer, segments, train_settings)
     count = sum(p.numel() for p in model.parameters())
     logger.info(
-        "%s, %s parameters, from step %d to %d",
+        "%s, %s parameters, on %s, from step %d to %d",
         model.describe(),
         f"{count:,}",
+        device,
         trainer.step,
         train_settings.max_steps,
     )
@@ -125,6 +129,11 @@ def common_spec(*directories):
                 f"extract both with one mel_config"
             )
     return spec
+
+
+def _digest(directory):
+    """What a feature directory holds: its utterances and their lengths."""
+    return sha256(Path(directory) / "utt2num_frames")[:12]
 
 
 def _free(key, here):

@@ -46,9 +46,20 @@ class TrainSettings:
     sample_options: dict = field(default_factory=dict)
 
     def __post_init__(self):
-        for name in ("max_steps", "batch_size", "segment_frames", "evaluate_every", "log_every", "keep"):
+        for name in (
+            "max_steps",
+            "batch_size",
+            "segment_frames",
+            "evaluate_every",
+            "log_every",
+            "keep",
+            "dev_segments",
+        ):
             if getattr(self, name) < 1:
                 raise InputError(f"train.{name}: expected a positive number, found {getattr(self, name)}")
+        for name in ("samples", "workers"):
+            if getattr(self, name) < 0:
+                raise InputError(f"train.{name}: expected 0 or more, found {getattr(self, name)}")
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ class Trainer:
         found = checkpoint.steps(self.directory)
         if not found:
             return False
-        contents = checkpoint.load(list(found.values())[-1], self.device)
+        contents = checkpoint.load(list(found.values())[-1])
         self.model.load_state_dict(contents["model"])
         if self.average:
             self.average.model.load_state_dict(contents["average"])

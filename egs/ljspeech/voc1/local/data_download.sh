@@ -15,6 +15,9 @@ for corpus in "${download_dir}" "${download_dir}/LJSpeech-1.1"; do
         exit 0
     fi
 done
+if [ -e "${download_dir}/LJSpeech-1.1" ]; then
+    die "${download_dir}/LJSpeech-1.1 is there, but has no metadata.csv; move it away, then run this again"
+fi
 utils/download.sh https://data.keithito.com/data/speech/LJSpeech-1.1.tar.bz2 \
     be1a30453f28eb8dd26af4101ae40cbf2c50413b1bb21936cbcdc6fae3de8aa5 "${download_dir}/LJSpeech-1.1.tar.bz2"
 log "unpacking ${download_dir}/LJSpeech-1.1.tar.bz2"
