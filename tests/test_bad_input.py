@@ -25,6 +25,7 @@ from vocoders.io.tables import read_table, write_table
 
 RATE = 8000
 MEL = "{sample_rate: 8000, n_fft: 256, win_size: 256, hop_size: 64, n_mels: 20}"
+TINY = "model: {condition_every: 16}\ntrain: {samples: 0, evaluate_every: 100}"
 SAMPLES = np.random.default_rng(0).uniform(-0.4, 0.4, 3200)  # 50 frames
 CHECK = "check-data --nj 1 --sample_rate 8000 data/train data/dev"
 FEATURES = "features --config conf/mel.yaml data/train dump/new"
@@ -52,7 +53,7 @@ def made(tmp_path_factory, request):
             write_table(f"many/{name}", many)
         tiny = Path(__file__).parents[1] / "egs/TEMPLATE/voc1/conf/diffwave_tiny.yaml"
         Path("conf/mel.yaml").write_text(MEL)
-        Path("conf/tiny.yaml").write_text(f"base: {tiny}\ntrain: {{samples: 0, evaluate_every: 100}}\n")
+        Path("conf/tiny.yaml").write_text(f"base: {tiny}\n{TINY}\n")
         ready("features --config conf/mel.yaml data/train dump/train")
         ready("features --config conf/mel.yaml data/dev dump/dev")
         ready(RESUME)

@@ -18,7 +18,8 @@ class Monitor:
         self.metrics = directory / "metrics.jsonl"
         self._forget_after(resume_from)
         self._print_failure, threading.excepthook = threading.excepthook, self._in_thread
-        self.board = SummaryWriter(directory / "tensorboard", purge_step=resume_from + 1)
+        with naming(directory / "tensorboard"):
+            self.board = SummaryWriter(directory / "tensorboard", purge_step=resume_from + 1)
         self.bar = progress(total=max_steps, initial=resume_from, unit="step", desc="training", smoothing=0.05)
 
     def record(self, split, step, values):
