@@ -1,12 +1,14 @@
 """What all tests share."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 import torch
 
 ROOT = Path(__file__).resolve().parents[1]
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs, and their children, ignore it
 torch.set_num_threads(1)  # results must not depend on it, and two test processes must not fight
 
 

@@ -145,7 +145,7 @@ def test_the_mel_configuration_of_a_corpus(checkout):
     path.write_text(block.text)
     spec = MelSpec.load(path)
     assert (spec.sample_rate, spec.f_max, spec.n_mels) == (8000, 4000, 80)
-    assert not spec.hop_size % config.load(checkout / TEMPLATE / "conf/diffwave_small.yaml")["model"]["condition_every"]
+    assert not spec.hop_size % config.load(checkout / TEMPLATE / "conf/diffwave_small.yaml")["model"]["fold"]
 
 
 def test_the_python_example(tmp_path, monkeypatch):
