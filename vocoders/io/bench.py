@@ -11,25 +11,20 @@ from vocoders.io.features import FeatureReader
 
 
 def main(directory, reads, segment_size, seed):
-    """Lines of a report over ``reads`` random segments of wave and mel."""
+    """Lines of a report over ``reads`` random segments of wave and mel, read by a worker of a data loader."""
+    from torch.utils.data import DataLoader
+
     reader = FeatureReader(directory)
-    draw = _segments(reader, segment_size, np.random.default_rng(seed))
-    warm = min(reads // 10, 1000)
-    for _ in range(warm):  # opens the files, fills the bounded caches
-        _read(reader, *next(draw))
-    times = np.ones(reads)  # written, so that it is resident from the start
-    before = resident_mib()
-    for number in range(reads):
-        segment = next(draw)
-        start = time.perf_counter()
-        _read(reader, *segment)
-        times[number] = time.perf_counter() - start
-    grown = resident_mib() - before
-    middle, low, high = np.percentile(times * 1e3, [50, 0, 99])
+    warm = min(reads // 10, 1000)  # opens the files, fills the bounded caches
+    segments = _Segments(reader, segment_size, seed, warm + reads)
+    times, memory = np.array(list(DataLoader(segments, batch_size=None, num_workers=1))).T
+    middle, low, high = np.percentile(times[warm:] * 1e3, [50, 0, 99])
+    before, grown = memory[warm], memory[-1] - memory[warm]
+    memory = f"{before:.1f} MiB after {warm} reads, {grown:+.2f} MiB after {reads} more"
     return [
         f"{reads} segments of {segment_size} samples, {len(reader.utterances)} utterances: {directory}",
-        f"{times.mean() * 1e3:.3f} ms each: median {middle:.3f}, least {low:.3f}, 99th percentile {high:.3f}",
-        f"resident memory: {before:.1f} MiB after {warm} reads, {grown:+.2f} MiB after {reads} more",
+        f"{times[warm:].mean() * 1e3:.3f} ms each: median {middle:.3f}, least {low:.3f}, 99th percentile {high:.3f}",
+        f"resident memory of the loader's worker: {memory}",
     ]
 
 
@@ -41,20 +36,27 @@ def resident_mib():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
 
 
-def _segments(reader, segment_size, generator):
-    """Endless (utterance, first frame, frames, hop size)."""
-    hop = len(reader.wave(reader.utterances[0])) // reader.frames[reader.utterances[0]]
-    frames = -(-segment_size // hop)
-    long_enough = [name for name in reader.utterances if reader.frames[name] >= frames]
-    if not long_enough:
-        raise InputError(
-            f"{reader.directory}: no utterance has {segment_size} samples; choose a smaller --segment_size"
-        )
-    while True:
-        name = long_enough[generator.integers(len(long_enough))]
-        yield name, int(generator.integers(reader.frames[name] - frames + 1)), frames, hop
+class _Segments:
+    """A dataset of random segments; an item is how long its reading took, and the memory of who read it."""
 
+    def __init__(self, reader, segment_size, seed, count):
+        self.reader, self.seed, self.count = reader, seed, count
+        self.hop = len(reader.wave(reader.utterances[0])) // reader.frames[reader.utterances[0]]
+        self.frames = -(-segment_size // self.hop)
+        self.utterances = [name for name in reader.utterances if reader.frames[name] >= self.frames]
+        if not self.utterances:
+            raise InputError(
+                f"{reader.directory}: no utterance has {segment_size} samples; choose a smaller --segment_size"
+            )
 
-def _read(reader, name, first, frames, hop):
-    reader.wave(name, first * hop, (first + frames) * hop)
-    reader.mel(name, first, first + frames)
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, item):
+        generator = np.random.default_rng([self.seed, item])
+        name = self.utterances[generator.integers(len(self.utterances))]
+        first = int(generator.integers(self.reader.frames[name] - self.frames + 1))
+        start = time.perf_counter()
+        self.reader.wave(name, first * self.hop, (first + self.frames) * self.hop)
+        self.reader.mel(name, first, first + self.frames)
+        return time.perf_counter() - start, resident_mib()
