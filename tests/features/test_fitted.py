@@ -1,9 +1,15 @@
 """Quantities fitted on data, against signals whose level is known."""
 
+import dataclasses
+
+import librosa
+import numpy as np
 import pytest
 import torch
+from scipy import signal
 
-from vocoders.features.fitted import BandNormalization, FrameLevel, frames_to_samples
+from vocoders.errors import InputError
+from vocoders.features.fitted import BandNormalization, FrameLevel, SpectralLevel, frames_to_edges, frames_to_samples
 from vocoders.features.mel import LogMel, MelSpec
 from vocoders.interface import SpeechBatch
 
@@ -38,6 +44,64 @@ def test_the_level_of_white_noise_is_its_deviation(spec):
 def test_silence_has_the_floor():
     wave = torch.zeros(1, 2560)
     assert torch.equal(FrameLevel(LN, floor=0.01)(LogMel(LN)(wave)), torch.full((1, 10), 0.01))
+
+
+def coloured(amplitude, seed, frames=200):
+    """Noise of one pole, and the deviation of each bin of its transform."""
+    white = torch.randn(2, frames * 256, generator=torch.Generator().manual_seed(seed)).numpy()
+    wave = torch.from_numpy(signal.lfilter([amplitude], [1, -0.8], white)).float()
+    _, response = signal.freqz([amplitude], [1, -0.8], 513, include_nyquist=True)
+    return wave, torch.from_numpy(abs(response))
+
+
+@pytest.mark.parametrize("spec", [LN, POWER, dataclasses.replace(LN, center=False)])
+def test_the_spectral_level_of_coloured_noise_is_its_spectrum(spec):
+    wave, _ = coloured(0.05, seed=0)
+    level = SpectralLevel(spec)
+    level.fit([SpeechBatch(wave, LogMel(spec)(wave))])
+    wave, expected = coloured(0.01, seed=1)  # quieter than what it was fitted on
+    power = level(LogMel(spec)(wave)).double()[..., 4:-4].square().mean((0, 2))
+    ratio = power.sqrt() / expected
+    smooth = torch.nn.functional.avg_pool1d(ratio[None], 16)[0]  # one bin's fit is as uncertain as its data
+    assert smooth.min() > 0.93 and smooth.max() < 1.07
+
+
+@pytest.mark.parametrize("center", [True, False])
+def test_the_spectral_level_follows_time(center):
+    """A click is loudest in the frame that is centred on it, whatever the mel's frames are centred on."""
+    spec = dataclasses.replace(LN, center=center)
+    wave = torch.zeros(1, 40 * 256)
+    wave[0, 20 * 256] = 1
+    level = SpectralLevel(spec, floor=1e-9)(LogMel(spec)(wave))[0, 20:360].mean(0)
+    assert level.shape == (41,)
+    assert level.argmax() == 20 and level[19].item() == pytest.approx(level[21].item(), rel=0.01)
+
+
+def test_between_bands_logarithms_are_interpolated():
+    mel = torch.randn(1, 80, 3, generator=torch.Generator().manual_seed(0)) - 3
+    centres = librosa.mel_frequencies(82, fmin=0, fmax=8000)[1:-1]
+    level = SpectralLevel(LN)(mel)[0, :, 1].log()
+    expected = np.interp(np.arange(513) * 22050 / 1024, centres, mel[0, :, 1].numpy())
+    assert np.abs(level.numpy() - expected).max() < 1e-3
+
+
+def test_emphasis_gives_equal_steps_on_the_mel_scale_equal_energy():
+    energy = SpectralLevel(LN).emphasis[:, 0].double().square().numpy()
+    assert energy.mean() == pytest.approx(1)
+    mel = librosa.hz_to_mel(np.arange(513) * 22050 / 1024, htk=True)
+    by_step, _ = np.histogram(mel, bins=8, weights=energy)
+    assert by_step == pytest.approx(np.full(8, by_step.mean()), rel=0.1)
+
+
+def test_excerpts_too_short_for_the_transform_are_refused():
+    with pytest.raises(InputError, match="more than 4 frames; raise train.segment_frames"):
+        SpectralLevel(LN).fit([SpeechBatch(torch.zeros(1, 1024), torch.zeros(1, 80, 4))])
+
+
+def test_frames_meet_the_edges_of_hops():
+    value = torch.tensor([1.0, 3.0, 2.0])
+    assert frames_to_edges(value, True).tolist() == [1, 3, 2, 2]
+    assert frames_to_edges(value, False).tolist() == [1, 2, 2.5, 2]
 
 
 def test_normalised_bands_have_zero_mean_and_unit_variance():

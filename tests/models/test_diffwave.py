@@ -100,6 +100,7 @@ def test_factors_that_do_not_make_the_hop_are_refused():
         {"fold": 4},
         {"upsampler": "per_layer"},
         {"prediction": "energy_scaled"},
+        {"prediction": "spectrum_scaled"},
         {"distance": "l1"},
         {"levels": "log_snr"},
         {"normalize_mel": True},

@@ -1,15 +1,17 @@
 """What the network of a diffusion model predicts.
 
-Two answers, each a pair of mirrored methods: ``target``, what the network's output is compared with in training, and
-``speech``, the expected speech that an output stands for; ``start`` is the signal that sampling begins with.
-a is the level, s = sqrt(1 - a^2), x = a speech + s noise.
+Each answer says what the network is given (``input``), which expected speech its output stands for (``speech``), how
+wrong it is in training (``residual``, in units in which an output of zero is about 1), and what sampling begins with
+(``start``).  a is the level, s = sqrt(1 - a^2), x = a speech + s noise.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
-from vocoders.diffusion.schedule import signal_and_noise
+from vocoders.diffusion.schedule import diffuse, signal_and_noise
 
 
 class NoisePrediction:
@@ -21,8 +23,8 @@ class NoisePrediction:
     def input(self, noisy, level):
         return noisy
 
-    def target(self, wave, noise, level):
-        return noise
+    def residual(self, output, wave, noise, level):
+        return output - noise
 
     def speech(self, output, noisy, level):
         a, s = signal_and_noise(level, noisy)
@@ -31,32 +33,43 @@ class NoisePrediction:
 
 @dataclass(frozen=True)
 class ScaledPrediction:
-    """Energy-aware output scaling: speech = c_skip x + c_out F(c_in x), with coefficients per sample.
+    """Energy-aware output scaling: speech = c_skip x + c_out F(c_in x), for speech of a deviation that the mel tells.
 
-    ``deviation`` [B, T] is the level of the speech there, known from the mel's energy.  With v = a^2 deviation^2 + s^2,
-    c_skip x is the Wiener filter for a signal of that level, and F has unit variance in and out at every level and in
-    every frame (the preconditioning of Karras et al. 2022, section 5, with sigma_data varying over time).
+    With v = a^2 deviation^2 + s^2: c_skip = a deviation^2 / v, so that c_skip x is the Wiener filter; c_in = v^-1/2 and
+    c_out = s deviation v^-1/2, so that F has unit variance in and out at every level and wherever the speech is loud or
+    quiet (the preconditioning of Karras et al. 2022, section 5, with a sigma_data that varies).
+
+    ``deviation`` is one of each sample, [B, T].  Or it is one of each bin and frame, [B, bins, L + 1], and
+    ``multiply(coefficient, wave)`` filters by those.  Then ``emphasis`` [bins, 1] weights the bins in training, and
+    ``margin`` samples at either end do not count.
     """
 
     deviation: Tensor
+    multiply: Callable = torch.mul
+    emphasis: Tensor | float = 1.0
+    margin: int = 0
 
     def start(self, noise, level):
-        """White noise of the variance that x has at ``level``, which a schedule need not bring to 1."""
-        _, _, v = self._variances(level, noise)
-        return v.sqrt() * noise
+        """Noise of the variance that x has at ``level``, which a schedule need not bring to 1."""
+        _, _, v = self._variances(level)
+        return self.multiply(v.sqrt(), noise)
 
     def input(self, noisy, level):
-        _, _, v = self._variances(level, noisy)
-        return noisy / v.sqrt()
+        _, _, v = self._variances(level)
+        return self.multiply(v.rsqrt(), noisy)
 
-    def target(self, wave, noise, level):
-        a, s, v = self._variances(level, wave)
-        return (s * wave / self.deviation - a * self.deviation * noise) / v.sqrt()
+    def residual(self, output, wave, noise, level):
+        _, s, v = self._variances(level)
+        error = self.speech(output, diffuse(wave, noise, level), level) - wave
+        scaled = self.multiply(self.emphasis * v.sqrt() / (s * self.deviation), error)
+        return scaled[:, self.margin : wave.shape[1] - self.margin]
 
     def speech(self, output, noisy, level):
-        a, s, v = self._variances(level, noisy)
-        return a * self.deviation**2 / v * noisy + s * self.deviation / v.sqrt() * output
+        a, s, v = self._variances(level)
+        filtered = self.multiply(a * self.deviation**2 / v, noisy)
+        return filtered + self.multiply(s * self.deviation / v.sqrt(), output)
 
-    def _variances(self, level, like):
-        a, s = signal_and_noise(level, like)
+    def _variances(self, level):
+        shape = [-1] + [1] * (self.deviation.dim() - 1)
+        a, s = (value.reshape(shape) for value in signal_and_noise(level, self.deviation))
         return a, s, (a * self.deviation) ** 2 + s**2

@@ -3,19 +3,18 @@
 from typing import Literal
 
 import torch
-from torch.nn import functional
 
 from vocoders.diffusion.prediction import NoisePrediction, ScaledPrediction
 from vocoders.diffusion.sampler import sample_ancestral
 from vocoders.diffusion.schedule import NoiseSchedule, diffuse
 from vocoders.errors import InputError
-from vocoders.features.fitted import BandNormalization, FrameLevel, frames_to_samples
+from vocoders.features.fitted import BandNormalization, FrameLevel, SpectralLevel, frames_to_samples
 from vocoders.interface import Vocoder
 from vocoders.seeding import normal_like
 
-DISTANCES = {"l1": functional.l1_loss, "l2": functional.mse_loss}
+DISTANCES = {"l1": torch.Tensor.abs, "l2": torch.Tensor.square}
 
-Prediction = Literal["noise", "energy_scaled"]
+Prediction = Literal["noise", "energy_scaled", "spectrum_scaled"]
 Levels = Literal["steps", "log_snr"]
 Distance = Literal["l1", "l2"]
 
@@ -36,13 +35,14 @@ class DiffusionVocoder(Vocoder):
         self.draw_levels = {"steps": self.schedule.draw_levels, "log_snr": self.schedule.draw_spread_levels}[levels]
         self.normalize = BandNormalization(mel_spec.n_mels) if normalize_mel else torch.nn.Identity()
         self.frame_level = FrameLevel(mel_spec) if prediction == "energy_scaled" else None
+        self.spectral_level = SpectralLevel(mel_spec) if prediction == "spectrum_scaled" else None
 
     def condition(self, level):
         """What the network is told about noise levels [B], as a float64 tensor [B]."""
         raise NotImplementedError
 
     def initialize(self, batches):
-        for part in (self.normalize, self.frame_level):
+        for part in (self.normalize, self.frame_level, self.spectral_level):
             if hasattr(part, "fit"):
                 part.fit(batches)
 
@@ -51,7 +51,7 @@ class DiffusionVocoder(Vocoder):
         noise = normal_like(batch.wave, generator=generator)
         prediction = self._prediction(batch.mel)
         output = self._output(prediction, diffuse(batch.wave, noise, level), self._conditioner(batch.mel), level)
-        return {"loss": self.distance(output, prediction.target(batch.wave, noise, level))}
+        return {"loss": self.distance(prediction.residual(output, batch.wave, noise, level)).mean()}
 
     @torch.no_grad()
     def synthesize(
@@ -90,9 +90,12 @@ class DiffusionVocoder(Vocoder):
         return sample_ancestral(denoise, start, chosen, **how)
 
     def _prediction(self, mel):
-        if self.frame_level is None:
-            return NoisePrediction()
-        return ScaledPrediction(frames_to_samples(self.frame_level(mel), self.hop_size))
+        if self.frame_level is not None:
+            return ScaledPrediction(frames_to_samples(self.frame_level(mel), self.hop_size))
+        if self.spectral_level is not None:
+            by_bin = self.spectral_level
+            return ScaledPrediction(by_bin(mel), by_bin.filter, by_bin.emphasis, by_bin.filter.margin)
+        return NoisePrediction()
 
     def _conditioner(self, mel):
         return self.network.prepare(self.normalize(mel))

@@ -28,7 +28,8 @@ class DiffWave(DiffusionVocoder):
         layers: residual layers.
         dilation_cycle: dilations run 1, 2, 4 ... 2 ** (dilation_cycle - 1) and start again.
         schedule: the noise schedule of training.
-        prediction: noise, as published, or energy_scaled: scaled by the frame's level (diffusion/prediction.py).
+        prediction: noise, as published, or scaled by what the mel tells of the speech (diffusion/prediction.py):
+            energy_scaled by the level of each frame, spectrum_scaled by that of each frequency in each frame.
         distance: l2 as in the paper, or l1.
         levels: levels drawn in training: steps of the schedule, or uniform in log signal-to-noise ratio.
         normalize_mel: bring each mel band to zero mean and unit variance first.
@@ -88,7 +89,7 @@ class DiffWave(DiffusionVocoder):
         )
         if weight_norm:
             self.network.apply_weight_norm()
-        changes = [f"folded by {fold}"] * (fold > 1) + ["energy-scaled"] * (prediction == "energy_scaled")
+        changes = [f"folded by {fold}"] * (fold > 1) + [prediction.replace("_", "-")] * (prediction != "noise")
         self._label = ", ".join([f"DiffWave {channels}x{layers}", *changes])
 
     def describe(self):

@@ -1,0 +1,35 @@
+"""Filtering with a gain for every frequency of every frame."""
+
+import torch
+from torch import nn
+
+from vocoders.errors import InputError
+
+
+class TimeVaryingFilter(nn.Module):
+    """(gain [B, n_fft / 2 + 1, L + 1], wave [B, L * hop_size]) -> wave.
+
+    Frame i is centred on sample i * hop_size.  The frames of a short-time Fourier transform are multiplied by the gain
+    and overlapped again into the signal whose transform is nearest to the product (Griffin and Lim 1984, equation 6).
+    So a gain of one is the identity, and one filter after another is only nearly the filter of their product.
+    """
+
+    def __init__(self, *, n_fft, win_size, hop_size):
+        super().__init__()
+        if 2 * hop_size > win_size:
+            raise InputError(f"filtering by frames needs a win_size of twice the hop_size {hop_size}, not {win_size}")
+        self.sizes = {"n_fft": n_fft, "win_length": win_size, "hop_length": hop_size}
+        self.register_buffer("window", torch.hann_window(win_size), persistent=False)
+
+    @property
+    def margin(self):
+        """So many samples at either end of an excerpt are filtered otherwise than within its utterance."""
+        return self.sizes["n_fft"] // 2
+
+    def forward(self, gain, wave):
+        return torch.istft(gain * self.spectrum(wave), **self.sizes, window=self.window, length=wave.shape[-1])
+
+    def spectrum(self, wave):
+        """wave [B, L * hop_size] -> complex [B, n_fft / 2 + 1, L + 1]."""
+        pad_mode = "reflect" if wave.shape[-1] > self.margin else "constant"
+        return torch.stft(wave, **self.sizes, window=self.window, pad_mode=pad_mode, return_complex=True)
