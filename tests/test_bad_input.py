@@ -166,6 +166,11 @@ CASES = {
         "dump/train: 1 of 3 utterances are shorter than a segment of 8 frames: b; lower train.segment_frames, "
         "remove them, or raise train.short_limit",
     ),
+    "segments too short for the model": (
+        lambda: None,
+        TRAIN + " --train.segment_frames 4",
+        "train.segment_frames: this model needs at least 5 frames of these features, found 4",
+    ),
     "duplicate id": (
         lambda: put("data/train/wav.scp", LINES.replace("c ", "b ")),
         CHECK,

@@ -19,6 +19,9 @@ class SpeechBatch(NamedTuple):
 class Model(nn.Module):
     """Anything the trainer can train.  ``generator`` is the only source of randomness."""
 
+    min_frames = 1
+    """Excerpts for ``initialize`` and ``loss`` have at least so many frames."""
+
     def initialize(self, batches):
         """Sets constants that depend on the data, such as the mel's mean, before step 0.
 

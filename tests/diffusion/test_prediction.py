@@ -50,7 +50,7 @@ def test_input_and_residual_of_scaled_prediction_have_unit_variance():
 
 
 def by_bin(deviation):
-    return ScaledPrediction(deviation, BY_BIN, margin=BY_BIN.margin)
+    return ScaledPrediction(deviation, multiply=BY_BIN, margin=BY_BIN.margin)
 
 
 def test_one_deviation_for_all_bins_is_one_for_all_samples():
@@ -66,10 +66,13 @@ def test_one_deviation_for_all_bins_is_one_for_all_samples():
 
 def test_emphasis_scales_the_residual_and_nothing_else():
     deviation, emphasis = torch.full((3, 129, 17), 0.1), torch.linspace(0.5, 2, 129)[:, None]
-    plain, emphasized = by_bin(deviation), ScaledPrediction(deviation, BY_BIN, emphasis, BY_BIN.margin)
+    plain, emphasized = (
+        by_bin(deviation),
+        ScaledPrediction(deviation, multiply=BY_BIN, emphasis=emphasis, margin=BY_BIN.margin),
+    )
     wave, noise = 0.1 * torch.randn(3, 1024, generator=G), torch.randn(3, 1024, generator=G)
     assert torch.equal(plain.speech(wave, noise, LEVEL), emphasized.speech(wave, noise, LEVEL))
-    weighted = BY_BIN(emphasis, ScaledPrediction(deviation, BY_BIN).residual(wave, wave, noise, LEVEL))
+    weighted = BY_BIN(emphasis, ScaledPrediction(deviation, multiply=BY_BIN).residual(wave, wave, noise, LEVEL))
     expected = weighted[:, 2 * BY_BIN.margin : -2 * BY_BIN.margin]  # filtered twice, so it has twice the margin
     residual = emphasized.residual(wave, wave, noise, LEVEL)[:, BY_BIN.margin : -BY_BIN.margin]
     assert (residual - expected).square().mean() < 1e-3 * expected.square().mean()

@@ -1,6 +1,7 @@
 """Quantities fitted on data, against signals whose level is known."""
 
 import dataclasses
+import math
 
 import librosa
 import numpy as np
@@ -93,15 +94,61 @@ def test_emphasis_gives_equal_steps_on_the_mel_scale_equal_energy():
     assert by_step == pytest.approx(np.full(8, by_step.mean()), rel=0.1)
 
 
-def test_excerpts_too_short_for_the_transform_are_refused():
-    with pytest.raises(InputError, match="more than 4 frames; raise train.segment_frames"):
-        SpectralLevel(LN).fit([SpeechBatch(torch.zeros(1, 1024), torch.zeros(1, 80, 4))])
+def test_mels_that_cannot_be_filtered_by_are_refused():
+    for wrong in ({"win_size": 500}, {"n_fft": 1025}):
+        with pytest.raises(InputError, match=r"win_size of at least 2 \* hop_size, found n_fft"):
+            SpectralLevel(dataclasses.replace(LN, **wrong))
+
+
+@pytest.mark.parametrize("spec", [LN, dataclasses.replace(LN, floor=None, silence=-20.0)])
+def test_silence_has_the_spectral_floor(spec):
+    mel = LogMel(spec)(torch.zeros(1, 2560))
+    assert torch.equal(SpectralLevel(spec, floor=0.01)(mel), torch.full((1, 513, 11), 0.01))
+
+
+def test_bands_without_a_bin_do_not_count():
+    spec = dataclasses.replace(LN, n_mels=400)
+    wave, expected = coloured(0.05, seed=0)
+    mel = LogMel(spec)(wave)
+    empty = (mel <= math.log(1.001e-5)).all(2).all(0)
+    assert 20 < empty.sum() < 100
+    level = SpectralLevel(spec)
+    level.fit([SpeechBatch(wave, mel)])
+    power = level(mel).double()[..., 4:-4].square().mean((0, 2)).sqrt()
+    smooth = torch.nn.functional.avg_pool1d((power / expected)[None], 16)[0]
+    assert smooth.min() > 0.9 and smooth.max() < 1.1
+    mel[:, empty] = 0
+    assert torch.equal(level(mel).double()[..., 4:-4].square().mean((0, 2)).sqrt(), power)
+
+
+def test_a_narrow_window_and_frames_at_the_ends_do_not_disturb_the_fit():
+    """The reflection of a loud end is not in the mel of an excerpt, which was made from the whole utterance."""
+    spec = dataclasses.replace(LN, win_size=600)
+    batches = []
+    for seed in range(20):
+        wave, expected = coloured(0.05, seed, frames=10)
+        mel = LogMel(spec)(wave)
+        mel[..., :2], mel[..., 9:] = -9, -9
+        batches.append(SpeechBatch(wave, mel))
+    level = SpectralLevel(spec)
+    level.fit(batches)
+    power = level(LogMel(spec)(coloured(0.05, seed=30)[0])).double()[..., 4:-4].square().mean((0, 2)).sqrt()
+    smooth = torch.nn.functional.avg_pool1d((power / expected)[None], 16)[0]
+    assert smooth.min() > 0.9 and smooth.max() < 1.1
+
+
+def test_autocast_leaves_levels_as_they_are():
+    mel = LogMel(LN)(coloured(0.05, seed=0)[0])
+    for level in (SpectralLevel(LN), FrameLevel(LN)):
+        plain = level(mel)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            assert torch.equal(level(mel), plain)
 
 
 def test_frames_meet_the_edges_of_hops():
     value = torch.tensor([1.0, 3.0, 2.0])
-    assert frames_to_edges(value, True).tolist() == [1, 3, 2, 2]
-    assert frames_to_edges(value, False).tolist() == [1, 2, 2.5, 2]
+    assert frames_to_edges(value, center=True).tolist() == [1, 3, 2, 2]
+    assert frames_to_edges(value, center=False).tolist() == [1, 2, 2.5, 2]
 
 
 def test_normalised_bands_have_zero_mean_and_unit_variance():
@@ -118,3 +165,5 @@ def test_frames_meet_samples_at_their_centres():
     value = torch.tensor([[1.0, 3.0, 2.0]])
     samples = frames_to_samples(value, 4)
     assert samples[0].tolist() == [1, 1.5, 2, 2.5, 3, 2.75, 2.5, 2.25, 2, 2, 2, 2]
+    samples = frames_to_samples(value, 4, center=False)  # 1, 3 and 2 lie in the middle of their hops
+    assert samples[0, 2::4].tolist() == [1.5, 2.25, 2.25] and samples[0, ::4].tolist() == [1, 2, 2.5]

@@ -6,8 +6,10 @@ import pytest
 import torch
 
 from vocoders.checkpoint import build_model
+from vocoders.diffusion.prediction import ScaledPrediction
 from vocoders.errors import InputError
-from vocoders.features.mel import MelSpec
+from vocoders.features.fitted import SpectralLevel
+from vocoders.features.mel import LogMel, MelSpec
 from vocoders.interface import SpeechBatch
 from vocoders.models.diffwave import MelUpsampler, StepEmbedding
 from vocoders.seeding import seeded
@@ -119,6 +121,59 @@ def test_every_option_changes_the_loss(option):
         return model(batch, generator=seeded(4))["loss"].item()
 
     assert loss(**option) != pytest.approx(loss(), rel=1e-6)
+
+
+@pytest.fixture
+def speech():
+    wave = 0.1 * torch.randn(2, 256 * 16, generator=seeded(1)).cumsum(1).sin()
+    return SpeechBatch(wave, LogMel(SPEC)(wave))
+
+
+def test_untrained_spectrum_scaling_is_what_its_parts_say(speech):
+    """Fitted by ``initialize``; the loss of a network that says nothing is that of a prediction built by hand."""
+    model = diffwave(**TINY, prediction="spectrum_scaled", distance="l1")
+    torch.nn.init.zeros_(model.network.output_projection.bias)
+    model.initialize([speech])
+    level = SpectralLevel(SPEC)
+    level.fit([speech])
+    assert torch.equal(model.speech_level.gain, level.gain) and (level.gain != 1).all()
+    by_hand = ScaledPrediction(level(speech.mel), multiply=level.filter, emphasis=level.emphasis, margin=512)
+    generator = seeded(4)
+    drawn = model.schedule.draw_levels(2, generator=generator)
+    noise = torch.randn(speech.wave.shape, generator=generator)
+    expected = by_hand.residual(torch.zeros_like(noise), speech.wave, noise, drawn).abs().mean()
+    assert model(speech, generator=seeded(4))["loss"].item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_energy_scaling_knows_where_the_mels_frames_are():
+    """Of a frame that is centred on the middle of its hop, the level is reached there."""
+    spec = dataclasses.replace(SPEC, center=False)
+    model = diffwave(spec, **TINY, prediction="energy_scaled")
+    mel = LogMel(spec)(0.1 * torch.randn(1, 256 * 9, generator=seeded(1)))
+    mel[..., 4] += 3
+    assert model._prediction(mel).deviation.argmax().item() in (4 * 256, 5 * 256)
+    level = model.speech_level(mel)[0]
+    assert model._prediction(mel).deviation[0, 4 * 256].item() == pytest.approx((level[3] + level[4]).item() / 2)
+
+
+def test_excerpts_must_be_longer_than_what_their_ends_spoil():
+    assert diffwave(**TINY).min_frames == 1
+    model = diffwave(**TINY, prediction="spectrum_scaled")
+    assert model.min_frames == 5  # of 256 samples; two at either end see beyond it
+    batch = SpeechBatch(0.1 * torch.randn(1, 1280, generator=seeded(1)), torch.randn(1, 80, 5, generator=seeded(2)))
+    model.initialize([batch])
+    assert model(batch, generator=seeded(4))["loss"].isfinite()
+
+
+def test_the_network_listens_to_the_mel_beside_the_scaling():
+    model = diffwave(**TINY, prediction="spectrum_scaled")
+    for p in model.parameters():
+        torch.nn.init.normal_(p, std=0.2)
+    mel, other = torch.randn(1, 80, 8, generator=seeded(2)), torch.randn(1, 80, 8, generator=seeded(3))
+    scaling = model._prediction(mel)
+    model._prediction = lambda _: scaling
+    first, second = (model.synthesize(m, steps=2, generator=seeded(5)) for m in (mel, other))
+    assert not torch.allclose(first, second, atol=1e-3)
 
 
 def test_weight_norm_changes_the_form_and_not_the_function():

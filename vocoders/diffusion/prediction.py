@@ -6,7 +6,7 @@ wrong it is in training (``residual``, in units in which an output of zero is ab
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -33,24 +33,27 @@ class NoisePrediction:
 
 @dataclass(frozen=True)
 class ScaledPrediction:
-    """Energy-aware output scaling: speech = c_skip x + c_out F(c_in x), for speech of a deviation that the mel tells.
+    """Energy-aware output scaling: speech = c_skip x + c_out F(c_in x), given the speech's standard deviation.
 
     With v = a^2 deviation^2 + s^2: c_skip = a deviation^2 / v, so that c_skip x is the Wiener filter; c_in = v^-1/2 and
     c_out = s deviation v^-1/2, so that F has unit variance in and out at every level and wherever the speech is loud or
-    quiet (the preconditioning of Karras et al. 2022, section 5, with a sigma_data that varies).
+    quiet (the preconditioning of Karras et al. 2022, section 5, with a sigma_data that the mel tells).
 
-    ``deviation`` is one of each sample, [B, T].  Or it is one of each bin and frame, [B, bins, L + 1], and
-    ``multiply(coefficient, wave)`` filters by those.  Then ``emphasis`` [bins, 1] weights the bins in training, and
-    ``margin`` samples at either end do not count.
+    ``deviation`` is one of each sample, [B, T].  Or it is one of each bin and frame, [B, bins, L + 1]: the coefficients
+    are filters then, which ``multiply(coefficient, wave)`` applies, and products of them hold only nearly.
+    ``emphasis`` [bins, 1] weights the bins in training, and ``margin`` samples at either end do not count.
+
+    The noise of the diffusion stays white.  PriorGrad (Lee et al. 2022) and SpecGrad (Koizumi et al. 2022) shape it
+    instead, by frame and by bin, from the same knowledge.
     """
 
     deviation: Tensor
-    multiply: Callable = torch.mul
-    emphasis: Tensor | float = 1.0
-    margin: int = 0
+    multiply: Callable = field(default=torch.mul, kw_only=True)
+    emphasis: Tensor | float = field(default=1.0, kw_only=True)
+    margin: int = field(default=0, kw_only=True)
 
     def start(self, noise, level):
-        """Noise of the variance that x has at ``level``, which a schedule need not bring to 1."""
+        """Noise of the variance (and spectrum) that x has at ``level``, which a schedule need not bring to 1."""
         _, _, v = self._variances(level)
         return self.multiply(v.sqrt(), noise)
 

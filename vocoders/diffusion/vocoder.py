@@ -34,15 +34,19 @@ class DiffusionVocoder(Vocoder):
         self.distance = DISTANCES[distance]
         self.draw_levels = {"steps": self.schedule.draw_levels, "log_snr": self.schedule.draw_spread_levels}[levels]
         self.normalize = BandNormalization(mel_spec.n_mels) if normalize_mel else torch.nn.Identity()
-        self.frame_level = FrameLevel(mel_spec) if prediction == "energy_scaled" else None
-        self.spectral_level = SpectralLevel(mel_spec) if prediction == "spectrum_scaled" else None
+        level = {"noise": None, "energy_scaled": FrameLevel, "spectrum_scaled": SpectralLevel}[prediction]
+        self.speech_level = level and level(mel_spec)
+
+    @property
+    def min_frames(self):
+        return 2 * self.speech_level.edge + 1 if isinstance(self.speech_level, SpectralLevel) else 1
 
     def condition(self, level):
         """What the network is told about noise levels [B], as a float64 tensor [B]."""
         raise NotImplementedError
 
     def initialize(self, batches):
-        for part in (self.normalize, self.frame_level, self.spectral_level):
+        for part in (self.normalize, self.speech_level):
             if hasattr(part, "fit"):
                 part.fit(batches)
 
@@ -90,12 +94,13 @@ class DiffusionVocoder(Vocoder):
         return sample_ancestral(denoise, start, chosen, **how)
 
     def _prediction(self, mel):
-        if self.frame_level is not None:
-            return ScaledPrediction(frames_to_samples(self.frame_level(mel), self.hop_size))
-        if self.spectral_level is not None:
-            by_bin = self.spectral_level
-            return ScaledPrediction(by_bin(mel), by_bin.filter, by_bin.emphasis, by_bin.filter.margin)
-        return NoisePrediction()
+        level = self.speech_level
+        if level is None:
+            return NoisePrediction()
+        if isinstance(level, FrameLevel):
+            return ScaledPrediction(frames_to_samples(level(mel), self.hop_size, center=self.mel_spec.center))
+        by_bin = {"multiply": level.filter, "emphasis": level.emphasis, "margin": level.filter.margin}
+        return ScaledPrediction(level(mel), **by_bin)
 
     def _conditioner(self, mel):
         return self.network.prepare(self.normalize(mel))

@@ -50,11 +50,12 @@ class FrameLevel(nn.Module):
         return (self.gain * self._band_energy(mel).sqrt()).clamp(min=self.floor)
 
     def _band_energy(self, mel):
-        return torch.einsum("c,bcl->bl", self.weight, self.mel_spec.to_magnitude(mel).square())
+        # not a matrix product, which autocast would compute in bfloat16
+        return (self.weight[:, None] * self.mel_spec.to_magnitude(mel).square()).sum(1)
 
 
 class SpectralLevel(nn.Module):
-    """The deviation of the speech in each bin of its transform, estimated from its mel: [B, C, L] -> [B, bins, L + 1].
+    """The speech's standard deviation in each bin of its transform, from its mel: [B, C, L] -> [B, bins, L + 1].
 
     In units of white noise: a bin of noise with variance d^2 has d.  The logarithms of the bands' magnitudes are
     interpolated over frequency and held beyond the outermost bands; a factor per bin is fitted on training data.
@@ -64,23 +65,25 @@ class SpectralLevel(nn.Module):
 
     def __init__(self, mel_spec, *, floor=3e-4):
         super().__init__()
+        n_fft, win_size, hop_size = mel_spec.n_fft, mel_spec.win_size, mel_spec.hop_size
+        if n_fft % 2 or win_size < 2 * hop_size:
+            raise InputError(
+                f"model.prediction: spectrum_scaled needs mels with an even n_fft and a win_size of at least "
+                f"2 * hop_size, found n_fft {n_fft}, win_size {win_size}, hop_size {hop_size}; use energy_scaled, or "
+                f"other mels"
+            )
         self.mel_spec, self.floor = mel_spec, floor
-        self.filter = TimeVaryingFilter(n_fft=mel_spec.n_fft, win_size=mel_spec.win_size, hop_size=mel_spec.hop_size)
-        self.bands = torch.nonzero(filter_bank(mel_spec).sum(1))[:, 0].tolist()  # a narrow one may lie between two bins
-        centres = band_edges(mel_spec)[1:-1][self.bands]
-        bins = torch.linspace(0, mel_spec.sample_rate / 2, mel_spec.n_fft // 2 + 1, dtype=torch.float64)
-        self.register_buffer("interpolation", _linear_interpolation(centres, bins).float(), persistent=False)
+        self.filter = TimeVaryingFilter(n_fft=n_fft, win_size=win_size, hop_size=hop_size)
+        self.edge = -(-self.filter.margin // hop_size)  # frames at each end of an excerpt that do not count
+        bins = torch.linspace(0, mel_spec.sample_rate / 2, n_fft // 2 + 1, dtype=torch.float64)
+        for name, value in zip(("lower", "upper", "share"), _neighbouring_bands(mel_spec, bins)):
+            self.register_buffer(name, value, persistent=False)
         slope = 1 / (700 + bins[:, None])  # of the mel scale, up to a factor
         self.register_buffer("emphasis", (slope / slope.mean()).sqrt().float(), persistent=False)
         self.register_buffer("gain", torch.ones(len(bins), 1))
 
     def fit(self, batches):
-        edge = -(-self.filter.margin // self.mel_spec.hop_size)
-        inner = slice(edge, -edge)
-        if batches[0].mel.shape[-1] <= 2 * edge:
-            raise InputError(
-                f"prediction spectrum_scaled needs excerpts of more than {2 * edge} frames; raise train.segment_frames"
-            )
+        inner = slice(self.edge, -self.edge)
         speech = sum(self._deviation(batch.wave)[..., inner].double().square().mean((0, 2)) for batch in batches)
         estimate = sum(self._estimate(batch.mel)[..., inner].double().square().mean((0, 2)) for batch in batches)
         self.gain.copy_((speech / estimate).sqrt()[:, None])
@@ -92,21 +95,22 @@ class SpectralLevel(nn.Module):
         return self.filter.spectrum(wave).abs() / self.filter.window.square().sum().sqrt()
 
     def _estimate(self, mel):
-        level = self.mel_spec.to_magnitude(mel)[:, self.bands].clamp(min=1e-8).log()
-        return (self.interpolation @ frames_to_edges(level, self.mel_spec.center)).exp()
+        level = self.mel_spec.to_magnitude(mel).clamp(min=1e-8).log()
+        level = frames_to_edges(level, center=self.mel_spec.center)
+        return level[:, self.lower].lerp(level[:, self.upper], self.share).exp()
 
 
-def _linear_interpolation(from_places, to_places):
-    """[to, from]: weights of rising ``from_places`` at each of ``to_places``, held outside of them."""
-    right = torch.searchsorted(from_places, to_places).clamp(1, len(from_places) - 1)
-    left = right - 1
-    share = ((to_places - from_places[left]) / (from_places[right] - from_places[left])).clamp(0, 1)
-    weights = torch.zeros(len(to_places), len(from_places), dtype=share.dtype)
-    weights.scatter_(1, left[:, None], 1 - share[:, None])
-    return weights.scatter_(1, right[:, None], share[:, None])
+def _neighbouring_bands(mel_spec, bins):
+    """Below and above each bin: the band, and the share of the upper one in the interpolation, [bins, 1]."""
+    bands = torch.nonzero(filter_bank(mel_spec).sum(1))[:, 0]  # a narrow band may lie between two bins and be empty
+    centres = band_edges(mel_spec)[1:-1][bands]
+    upper = torch.searchsorted(centres, bins).clamp(max=len(bands) - 1)
+    lower = (upper - 1).clamp(min=0)
+    share = (bins - centres[lower]) / (centres[upper] - centres[lower]).clamp(min=1e-3)
+    return bands[lower], bands[upper], share.clamp(0, 1).float()[:, None]
 
 
-def frames_to_edges(value, center):
+def frames_to_edges(value, *, center):
     """[..., L] to [..., L + 1] at samples i * hop_size, where frames with ``center`` are; others lie between them."""
     if center:
         return torch.cat([value, value[..., -1:]], -1)
@@ -114,8 +118,8 @@ def frames_to_edges(value, center):
     return (held[..., 1:] + held[..., :-1]) / 2
 
 
-def frames_to_samples(value, hop_size):
-    """[B, L] at the frames' centres, i * hop_size, to [B, L * hop_size]: linear between, held after the last."""
-    following = torch.cat([value[:, 1:], value[:, -1:]], 1)
+def frames_to_samples(value, hop_size, *, center=True):
+    """[B, L] to [B, L * hop_size], linear between the edges of the hops (``frames_to_edges``)."""
+    edges = frames_to_edges(value, center=center)
     position = torch.arange(hop_size, device=value.device, dtype=value.dtype) / hop_size
-    return (value[..., None] + (following - value)[..., None] * position).flatten(1)
+    return (edges[:, :-1, None] + edges.diff()[..., None] * position).flatten(1)

@@ -3,8 +3,6 @@
 import torch
 from torch import nn
 
-from vocoders.errors import InputError
-
 
 class TimeVaryingFilter(nn.Module):
     """(gain [B, n_fft / 2 + 1, L + 1], wave [B, L * hop_size]) -> wave.
@@ -16,20 +14,16 @@ class TimeVaryingFilter(nn.Module):
 
     def __init__(self, *, n_fft, win_size, hop_size):
         super().__init__()
-        if 2 * hop_size > win_size:
-            raise InputError(f"filtering by frames needs a win_size of twice the hop_size {hop_size}, not {win_size}")
         self.sizes = {"n_fft": n_fft, "win_length": win_size, "hop_length": hop_size}
+        # up to a window's length from its ends, an excerpt is filtered otherwise than within its utterance; beyond half
+        # of that hardly, as the window is small there
+        self.margin = win_size // 2
         self.register_buffer("window", torch.hann_window(win_size), persistent=False)
-
-    @property
-    def margin(self):
-        """So many samples at either end of an excerpt are filtered otherwise than within its utterance."""
-        return self.sizes["n_fft"] // 2
 
     def forward(self, gain, wave):
         return torch.istft(gain * self.spectrum(wave), **self.sizes, window=self.window, length=wave.shape[-1])
 
     def spectrum(self, wave):
         """wave [B, L * hop_size] -> complex [B, n_fft / 2 + 1, L + 1]."""
-        pad_mode = "reflect" if wave.shape[-1] > self.margin else "constant"
+        pad_mode = "reflect" if wave.shape[-1] > self.sizes["n_fft"] // 2 else "constant"
         return torch.stft(wave, **self.sizes, window=self.window, pad_mode=pad_mode, return_complex=True)

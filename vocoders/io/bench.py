@@ -12,18 +12,18 @@ from vocoders.io.features import FeatureReader
 
 def main(directory, reads, segment_size, seed):
     """Lines of a report over ``reads`` random segments of wave and mel, read by a worker of a data loader."""
-    from torch.utils.data import DataLoader
+    from torch.utils.data import DataLoader  # a second to import, and only this function's
 
     reader = FeatureReader(directory)
-    warm = min(reads // 10, 1000)  # opens the files, fills the bounded caches
+    warm = max(1, min(reads // 10, 1000))  # opens the files, fills the bounded caches
     segments = _Segments(reader, segment_size, seed, warm + reads)
-    times, memory = np.array(list(DataLoader(segments, batch_size=None, num_workers=1))).T
-    middle, low, high = np.percentile(times[warm:] * 1e3, [50, 0, 99])
-    before, grown = memory[warm], memory[-1] - memory[warm]
-    memory = f"{before:.1f} MiB after {warm} reads, {grown:+.2f} MiB after {reads} more"
+    times, resident = np.array(list(DataLoader(segments, batch_size=None, num_workers=1))).T
+    times, resident = times[warm:] * 1e3, resident[warm - 1 :]
+    middle, low, high = np.percentile(times, [50, 0, 99])
+    memory = f"{resident[0]:.1f} MiB after {warm} reads, {resident[-1] - resident[0]:+.2f} MiB after {reads} more"
     return [
         f"{reads} segments of {segment_size} samples, {len(reader.utterances)} utterances: {directory}",
-        f"{times[warm:].mean() * 1e3:.3f} ms each: median {middle:.3f}, least {low:.3f}, 99th percentile {high:.3f}",
+        f"{times.mean():.3f} ms each: median {middle:.3f}, least {low:.3f}, 99th percentile {high:.3f}",
         f"resident memory of the loader's worker: {memory}",
     ]
 

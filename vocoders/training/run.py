@@ -40,6 +40,11 @@ def train(settings, train_directory, dev_directory, experiment, *, device="cpu")
     mel_spec = common_spec(train_directory, dev_directory)
     torch.manual_seed(train_settings.seed)
     model = checkpoint.build_model(settings.get("model", {}), mel_spec)
+    if train_settings.segment_frames < model.min_frames:
+        raise InputError(
+            f"train.segment_frames: this model needs at least {model.min_frames} frames of these features, "
+            f"found {train_settings.segment_frames}"
+        )
     config.typed(model.synthesize, train_settings.sample_options, skip=1, where="train.sample_options")
     segments = RandomSegments(
         FeatureReader(train_directory),
