@@ -9,6 +9,7 @@ import torch
 
 ROOT = Path(__file__).resolve().parents[1]
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs, and their children, ignore it
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # those of nohup ignore this one
 torch.set_num_threads(1)  # results must not depend on it, and two test processes must not fight
 
 
