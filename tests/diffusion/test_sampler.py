@@ -1,10 +1,12 @@
 """Ancestral sampling against closed forms.  Coarse schedules: on fine ones a wrong variance does not show."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 
-from vocoders.diffusion.sampler import sample_ancestral
-from vocoders.diffusion.schedule import NoiseSchedule
+from vocoders.diffusion.sampler import sample_ancestral, sample_ddim, sample_dpm_solver
+from vocoders.diffusion.schedule import NoiseSchedule, log_snr
 
 COARSE = [[1e-4, 1e-3, 1e-2, 0.05, 0.2, 0.5], [0.1, 0.3, 0.6, 0.9], [0.5]]
 
@@ -91,3 +93,81 @@ def test_expected_speech_is_clipped_but_the_noisy_signal_is_not():
     inputs = []
     sample_ancestral(lambda x, _: (inputs.append(x), x)[1], torch.full((1, 4), 5.0), schedule, clip=1.0)
     assert inputs[0].max() == 5
+
+
+V = 0.09
+
+
+def gaussian(noisy, level):
+    """The expected speech for the target N(0, V)."""
+    return level * V / (level**2 * V + 1 - level**2) * noisy
+
+
+def spread(steps, noisiest=0.05, cleanest=0.999):
+    ends = [log_snr(torch.tensor(level, dtype=torch.float64)).item() for level in (cleanest, noisiest)]
+    return NoiseSchedule.from_levels(torch.sigmoid(2 * torch.linspace(*ends, steps, dtype=torch.float64)).sqrt())
+
+
+def sampled(sampler, schedule, *, denoise=gaussian, seed=1, size=1000, **options):
+    noise = torch.randn(1, size, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    return sampler(denoise, noise, schedule, generator=torch.Generator().manual_seed(seed), clip=None, **options)
+
+
+def curved(noisy, level):
+    """A denoiser that is not linear: of a target at +-0.3 with equal probability."""
+    return 0.3 * torch.tanh(0.3 * level * noisy / (1 - level**2))
+
+
+@pytest.mark.parametrize("betas", COARSE)
+@pytest.mark.parametrize("denoise", [gaussian, curved])
+def test_the_same_sampler_under_two_names(betas, denoise):
+    schedule = NoiseSchedule.from_list(betas)
+    ancestral = sampled(sample_ancestral, schedule, denoise=denoise)
+    assert torch.allclose(sampled(sample_ddim, schedule, denoise=denoise, eta=1.0), ancestral, atol=1e-9)
+    first_order = sampled(sample_dpm_solver, schedule, denoise=denoise, order=1, noisy=True)
+    assert torch.allclose(first_order, ancestral, atol=1e-9)
+    deterministic = sampled(sample_ddim, schedule, denoise=denoise)
+    assert torch.allclose(sampled(sample_dpm_solver, schedule, denoise=denoise, order=1), deterministic, atol=1e-9)
+
+
+@pytest.mark.parametrize("betas", COARSE)
+@pytest.mark.parametrize("eta", [0.0, 0.4, 1.0])
+def test_ddim_has_the_closed_form_variance_at_every_step(betas, eta):
+    """From x = a z0 + s z to the next by its definition: a' E + sqrt(s'^2 - f^2) (x - a E) / s + f z, E linear in x."""
+    schedule, seen = NoiseSchedule.from_list(betas), []
+    last = sampled(
+        sample_ddim, schedule, denoise=lambda x, level: (seen.append(x.var().item()), gaussian(x, level))[1],
+        eta=eta, size=400_000,
+    )  # fmt: skip
+    expected = [1.0]
+    levels = schedule.level.flip(0).tolist()
+    for a, following in pairwise(levels):
+        s2, next_s2 = 1 - a**2, 1 - following**2
+        fresh2 = eta**2 * next_s2 / s2 * (1 - (a / following) ** 2)
+        gain = a * V / (a**2 * V + s2)
+        factor = following * gain + ((next_s2 - fresh2) / s2) ** 0.5 * (1 - a * gain)
+        expected.append(factor**2 * expected[-1] + fresh2)
+    assert [*seen, last.var().item()] == pytest.approx(expected, rel=0.02)
+
+
+@pytest.mark.parametrize("order, least, most", [(1, 0.8, 1.2), (2, 1.8, 2.3)])
+def test_the_order_of_the_solver_is_the_slope_of_its_error(order, least, most):
+    """The exact solution for a Gaussian target keeps x over its deviation (the flow of Song et al. 2021)."""
+
+    def error(steps):
+        schedule, inputs = spread(steps), []
+        sampled(
+            sample_dpm_solver, schedule, order=order,
+            denoise=lambda x, level: (inputs.append(x), gaussian(x, level))[1],
+        )  # fmt: skip
+        start, end = ((a**2 * V + 1 - a**2) ** 0.5 for a in (schedule.level[-1].item(), schedule.level[1].item()))
+        return (inputs[-1] - inputs[0] * end / start).abs().max().item()
+
+    slope = torch.tensor([error(40) / error(80), error(80) / error(160)]).log2()
+    assert least < slope.min() and slope.max() < most
+
+
+def test_the_stochastic_solver_keeps_the_targets_variance_as_steps_grow():
+    spoilt = abs(sampled(sample_dpm_solver, spread(6, cleanest=0.9999), noisy=True, size=200_000).var().item() / V - 1)
+    fine = abs(sampled(sample_dpm_solver, spread(100, cleanest=0.9999), noisy=True, size=200_000).var().item() / V - 1)
+    assert fine < 0.02 and fine < spoilt

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vocoders.diffusion.schedule import LinearSchedule, NoiseSchedule, diffuse, log_snr
+from vocoders.diffusion.schedule import LinearSchedule, NoiseSchedule, ScheduleRule, diffuse, log_snr
 from vocoders.errors import InputError
 
 BASE, LARGE = NoiseSchedule.linear(50, 1e-4, 0.05), NoiseSchedule.linear(200, 1e-4, 0.02)
@@ -97,3 +97,28 @@ def test_diffusion_keeps_unit_variance_and_the_level():
 
 def test_linear_schedule_builds_what_it_says():
     assert LinearSchedule(steps=3, first=0.1, last=0.3).build().beta.tolist() == pytest.approx([0.1, 0.2, 0.3])
+
+
+def test_rules_build_the_published_schedules():
+    """The 25 steps of WaveGrad are Fibonacci numbers; 50 and 1000 are linear (Chen et al. 2021, section 4.2)."""
+    fibonacci = ScheduleRule("fibonacci", 25, 1e-6).build()
+    assert fibonacci.beta[:6].tolist() == pytest.approx([1e-6, 2e-6, 3e-6, 5e-6, 8e-6, 13e-6])
+    assert fibonacci.beta[-1].item() == pytest.approx(0.121393)
+    assert fibonacci.level[-1].item() == pytest.approx(0.84765, abs=1e-5)
+    assert ScheduleRule("linear", 50, 1e-4, 0.05).build().level[-1].item() == pytest.approx(0.52884, abs=1e-5)
+    assert ScheduleRule("linear", 1000, 1e-4, 0.005).build().level[-1].item() == pytest.approx(0.27884, abs=1e-5)
+
+
+def test_an_exponential_schedule_has_equal_ratios():
+    beta = ScheduleRule("exponential", 5, 1e-6, 1e-2).build().beta
+    assert beta.tolist() == pytest.approx([1e-6, 1e-5, 1e-4, 1e-3, 1e-2])
+    assert ScheduleRule("exponential", 1, 0.1, 0.1).build().beta.tolist() == [0.1]
+
+
+def test_rules_need_what_they_need():
+    with pytest.raises(InputError, match="linear needs a last"):
+        ScheduleRule("linear", 5, 1e-6).build()
+    with pytest.raises(InputError, match="fibonacci has no last"):
+        ScheduleRule("fibonacci", 5, 1e-6, 0.1).build()
+    with pytest.raises(InputError, match="0 < beta < 1"):
+        ScheduleRule("fibonacci", 40, 1e-6).build()

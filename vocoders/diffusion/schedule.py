@@ -6,6 +6,7 @@ schedule of N steps has N + 1 levels with ``level[0] = 1``, so that the last ste
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -23,6 +24,33 @@ class LinearSchedule:
 
     def build(self):
         return NoiseSchedule.linear(self.steps, self.first, self.last)
+
+
+@dataclass(frozen=True)
+class ScheduleRule:
+    """Betas of a sampling schedule by a rule, from ``first``, the cleanest.
+
+    linear and exponential go to ``last`` in equal differences or ratios; fibonacci adds the two before (Chen et al.
+    2021, section 4.2), beginning with ``first`` and twice that, and has no ``last``.
+    """
+
+    rule: Literal["linear", "exponential", "fibonacci"]
+    steps: int
+    first: float
+    last: float | None = None
+
+    def build(self):
+        if (self.last is None) != (self.rule == "fibonacci"):
+            raise InputError(f"schedule: the rule {self.rule} {'has no last' if self.last else 'needs a last'}")
+        if self.rule == "linear":
+            return NoiseSchedule.linear(self.steps, self.first, self.last)
+        if self.rule == "exponential":
+            ratio = (self.last / self.first) ** (1 / max(self.steps - 1, 1))
+            return NoiseSchedule.from_list([self.first * ratio**n for n in range(self.steps)])
+        betas = [self.first, 2 * self.first]
+        while len(betas) < self.steps:
+            betas.append(betas[-1] + betas[-2])
+        return NoiseSchedule.from_list(betas[: self.steps])
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,8 +5,8 @@ from typing import Literal
 import torch
 
 from vocoders.diffusion.prediction import NoisePrediction, ScaledPrediction
-from vocoders.diffusion.sampler import sample_ancestral
-from vocoders.diffusion.schedule import NoiseSchedule, diffuse
+from vocoders.diffusion.sampler import SAMPLERS
+from vocoders.diffusion.schedule import NoiseSchedule, ScheduleRule, diffuse
 from vocoders.errors import InputError
 from vocoders.features.fitted import BandNormalization, FrameLevel, SpectralLevel, frames_to_samples
 from vocoders.interface import Vocoder
@@ -62,26 +62,35 @@ class DiffusionVocoder(Vocoder):
         self,
         mel,
         *,
-        schedule: list[float] | None = None,
+        sampler: Literal["ancestral", "ddim", "dpm_solver", "sde_dpm_solver"] = "ancestral",
+        schedule: list[float] | ScheduleRule | None = None,
         steps: int | None = None,
         clip: float | None = 1.0,
         temperature: float = 1.0,
+        eta: float | None = None,
+        start_deviation: float = 1.0,
         generator: torch.Generator | None = None,
     ):
-        """Speech for a mel by ancestral sampling: [B, C, L] -> [B, L * hop_size], float32.
+        """Speech for a mel: [B, C, L] -> [B, L * hop_size], float32.
 
         Args:
             mel: what the model was trained on, in the units of ``mel_spec``.
-            schedule: betas of the sampling schedule, from the cleanest step to the noisiest.
+            sampler: how the noise is taken away (diffusion/sampler.py).
+            schedule: betas of the sampling schedule, from the cleanest step to the noisiest, or a rule for them.
             steps: instead of a schedule, the number of steps to spread over the trained range of levels.
             clip: bound of the expected speech at each step; null for none.
             temperature: factor of the noise that each step adds; 1 as published.
+            eta: of ddim: share of the noise that is drawn anew at each step.
+            start_deviation: factor of the noise that sampling begins with; 1 as published.
             generator: source of the noise.
         """
+        if (eta is not None) and sampler != "ddim":
+            raise InputError(f"decode: eta is an option of the sampler ddim, not of {sampler}")
         if schedule is not None and steps is not None:
             raise InputError("decode: give either a schedule or a number of steps, not both")
-        chosen = NoiseSchedule.from_list(schedule) if schedule is not None else self.schedule
-        chosen = chosen.spread(steps) if steps is not None else chosen
+        chosen = self.schedule.spread(steps) if steps is not None else self.schedule
+        if schedule is not None:
+            chosen = schedule.build() if isinstance(schedule, ScheduleRule) else NoiseSchedule.from_list(schedule)
         prediction, conditioner = self._prediction(mel), self._conditioner(mel)
 
         def denoise(noisy, level):
@@ -89,9 +98,9 @@ class DiffusionVocoder(Vocoder):
             return prediction.speech(self._output(prediction, noisy, conditioner, level), noisy, level)
 
         noise = normal_like(mel, [len(mel), mel.shape[-1] * self.hop_size], generator=generator)
-        start = prediction.start(noise, chosen.level[-1].expand(len(noise)))
+        start = prediction.start(start_deviation * noise, chosen.level[-1].expand(len(noise)))
         how = {"generator": generator, "clip": clip, "temperature": temperature}
-        return sample_ancestral(denoise, start, chosen, **how)
+        return SAMPLERS[sampler](denoise, start, chosen, **how, **({} if eta is None else {"eta": eta}))
 
     def _prediction(self, mel):
         level = self.speech_level
