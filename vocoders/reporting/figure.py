@@ -1,5 +1,7 @@
 """One picture of all systems side by side, for a README."""
 
+import textwrap
+
 from vocoders.errors import InputError
 from vocoders.io.audio import read_wave
 from vocoders.io.files import atomic_path
@@ -31,7 +33,7 @@ def draw(path, waves):
         extent = (0, len(wave) / rate, 0, rate / 2000)
         colours = {"cmap": COLOURS, "vmin": top - RANGE_DB, "vmax": top}
         axes.imshow(level, origin="lower", aspect="auto", extent=extent, **colours)
-        axes.set_title(label, fontsize=9)
+        axes.set_title(textwrap.fill(label, 60), fontsize=9)
     for axes in grid.flat[len(levels) :]:
         axes.set_axis_off()
     figure.supxlabel("seconds", fontsize=9)
