@@ -60,6 +60,7 @@ def parse():
     parser.add_argument("--kills", type=int, default=10, help="how many, spread evenly over the stages")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     parser.add_argument("--prompts", type=int, help="make the corpus from the first so many prompts only")
+    parser.add_argument("--by", choices=("both", "work"), default="both", help="work: draw no moment from times")
     parser.add_argument("--steps", type=int, default=300, help="of training")
     parser.add_argument("--nj", type=int, default=2, help="parallel jobs of the features")
     parser.add_argument("--baselines", default="recording griffin_lim world", help="to decode beside the model")
@@ -187,7 +188,9 @@ def disturb(recipe, calm, options):
     for stage in STAGES.values():
         left += len(range(stage.number - 2, options.kills, 3))  # beside those that came too late for the stage before
         while left:
-            row = kill_once(recipe, stage, calm[stage.number], draw, left, landed % 2 == 0, options)
+            row = kill_once(
+                recipe, stage, calm[stage.number], draw, left, landed % 2 == 0 or options.by == "work", options
+            )
             if row is None:
                 break
             landed, left = landed + 1, left - 1
