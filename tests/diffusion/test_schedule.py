@@ -81,6 +81,17 @@ def test_spread_levels_are_uniform_in_log_snr():
     assert (lambdas - expected).abs().max() < (high - low) / 4000
 
 
+def test_continuous_levels_lie_uniformly_between_steps_that_are_drawn_uniformly():
+    """So the share below each step's level is that step's place in the schedule (Chen et al. 2021, section 3.2)."""
+    schedule = NoiseSchedule.from_list([0.1, 0.3, 0.6, 0.9])
+    levels = schedule.draw_continuous_levels(40_000, generator=torch.Generator().manual_seed(0))
+    assert levels.max() < 1 and levels.min() > schedule.level[-1]
+    for n in range(5):
+        middle = (schedule.level[n] + schedule.level[min(n + 1, 4)]) / 2
+        assert (levels > schedule.level[n]).double().mean().item() == pytest.approx(n / 4, abs=0.01)
+        assert (levels > middle).double().mean().item() == pytest.approx(min(n + 0.5, 4) / 4, abs=0.01)
+
+
 @pytest.mark.parametrize("betas", [[0.1, 1.2], [0.0, 0.1], [-1e-7], []])
 def test_bad_betas_are_refused(betas):
     with pytest.raises(InputError, match="0 < beta < 1"):

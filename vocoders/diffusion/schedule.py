@@ -110,6 +110,13 @@ class NoiseSchedule:
         """Levels [count] at steps drawn uniformly from 1..N (Ho et al. 2020, algorithm 1)."""
         return self.level[1 + torch.randint(len(self), [count], generator=generator)]
 
+    def draw_continuous_levels(self, count, *, generator=None):
+        """Levels [count] drawn uniformly between those of two neighbouring steps, the pair drawn uniformly (Chen et al.
+        2021, section 3.2)."""
+        step = torch.randint(len(self), [count], generator=generator)
+        position = torch.rand(count, generator=generator, dtype=torch.float64)
+        return self.level[step] + (self.level[step + 1] - self.level[step]) * position
+
     def draw_spread_levels(self, count, *, generator=None):
         """Levels [count] whose log signal-to-noise ratios lie uniformly in the range of the schedule.
 

@@ -15,7 +15,7 @@ from vocoders.seeding import normal_like
 DISTANCES = {"l1": torch.Tensor.abs, "l2": torch.Tensor.square}
 
 Prediction = Literal["noise", "energy_scaled", "spectrum_scaled"]
-Levels = Literal["steps", "log_snr"]
+Levels = Literal["steps", "continuous", "log_snr"]
 Distance = Literal["l1", "l2"]
 
 
@@ -32,7 +32,11 @@ class DiffusionVocoder(Vocoder):
         super().__init__(mel_spec)
         self.schedule = schedule.build()
         self.distance = DISTANCES[distance]
-        self.draw_levels = {"steps": self.schedule.draw_levels, "log_snr": self.schedule.draw_spread_levels}[levels]
+        self.draw_levels = {
+            "steps": self.schedule.draw_levels,
+            "continuous": self.schedule.draw_continuous_levels,
+            "log_snr": self.schedule.draw_spread_levels,
+        }[levels]
         self.normalize = BandNormalization(mel_spec.n_mels) if normalize_mel else torch.nn.Identity()
         level = {"noise": None, "energy_scaled": FrameLevel, "spectrum_scaled": SpectralLevel}[prediction]
         self.speech_level = level and level(mel_spec)
