@@ -18,6 +18,7 @@ def main(
     output: str,
     *,
     config: str | None = None,
+    schedule: str | None = None,
     checkpoint: str = "best",
     device: str = "auto",
     seed: int = 0,
@@ -30,6 +31,7 @@ def main(
         features: feature directory.
         output: directory for the waves.
         config: options of synthesis (YAML).
+        schedule: a schedule that vocoders search-schedule found (YAML), instead of config's.
         checkpoint: which one of an experiment directory: best, last, step-N, or a file.
         device: cpu, cuda, or auto for cuda where there is one.
         seed: everything random in an utterance depends on it and on the utterance's id.
@@ -41,6 +43,8 @@ def main(
 
     options = load(config) if config else {}
     where = config or "decode"
+    if schedule:
+        options, where = {**options, "steps": None, **load(schedule)}, schedule
     opened = open_system(system, checkpoint=checkpoint, options=options, device=device, where=where)
     records = Decoder(opened, features, output, seed=seed, convert_mel=convert_mel).run()
     print(f"{output}: {summary(records)}")

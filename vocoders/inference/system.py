@@ -37,11 +37,11 @@ def open_system(name, *, checkpoint="best", options=None, device="auto", where="
     if name in BASELINES:
         return baseline_system(name, options or {}, where=where)
     device = choose(device)
-    vocoder = load_vocoder(_trained(name, checkpoint), which=checkpoint, device=device)
+    vocoder = load_vocoder(trained_path(name, checkpoint), which=checkpoint, device=device)
     return model_system(vocoder, options or {}, device=device, where=where)
 
 
-def _trained(name, checkpoint):
+def trained_path(name, checkpoint):
     """The experiment directory or checkpoint file; a ``checkpoint`` that looks like a file stands for itself."""
     if "/" in checkpoint or checkpoint.endswith(".pt"):
         if not Path(checkpoint).is_file():

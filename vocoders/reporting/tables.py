@@ -80,6 +80,8 @@ def sampling(result):
 def _option(key, value):
     if isinstance(value, list):
         return f"{key} of {len(value)}"
+    if isinstance(value, dict):  # a rule of a schedule
+        return " ".join([key, *(f"{value[name]}" if name == "rule" else f"{name} {value[name]}" for name in value)])
     return f"{value} {key}" if isinstance(value, int) and not isinstance(value, bool) else f"{key} {value}"
 
 

@@ -6,7 +6,8 @@
 #     ./run.sh --stage 3 --stop-stage 3        training alone; run again, it goes on where it stopped
 #     ./run.sh --tag lr1e-3 --train_args "--optimizer.learning_rate 1e-3" --stage 3    a variant in its own directory
 #
-# Stages: 0 download, 1 data directories, 2 features, 3 training, 4 decoding, 5 scores and report.
+# Stages: 0 download, 1 data directories, 2 features, 3 training, 4 decoding, 5 scores and report; and only if asked for
+# by --stop-stage 6, 6 search for a schedule.
 
 . ./path.sh
 . utils/common.sh
@@ -32,6 +33,8 @@ tag=                                    # Added to the name of the experiment.
 checkpoint=best                         # What to decode with: best, last, or a file.
 decode_config=conf/decode.yaml          # Sampler and schedule.
 baselines="recording griffin_lim world" # Rows of the table that need no training; may be empty.
+search_steps=6                          # Stage 6: steps of the schedule that is searched for.
+search_args=                            # Stage 6: options of vocoders search-schedule, such as "--budget 200".
 metrics=all                             # Scores: all, or a list such as "pesq,stoi".
 seed=                                   # Of training and decoding, instead of train_config's and 0.
 # end options
@@ -93,4 +96,13 @@ if begin_stage 5 "scores and report: ${expdir}/report.html, RESULTS.md"; then
         done
     done
     vocoders report --results RESULTS.md --html "${expdir}/report.html" "${expdir}"
+fi
+
+if begin_stage 6 "schedule search: ${exp}/schedule_${search_steps}.yaml"; then
+    # shellcheck disable=SC2086  # search_args are several words
+    ${cpu_cmd} "${exp}/search_${search_steps}.log" \
+        vocoders search-schedule --steps "${search_steps}" --config "${decode_config}" --checkpoint "${checkpoint}" \
+            --nj "${nj}" ${seed:+--seed "${seed}"} ${search_args} \
+            "${exp}" "${dump}/${dev_set}" "${exp}/schedule_${search_steps}.yaml"
+    log "decode with it: --stage 4 --decode_config ${exp}/schedule_${search_steps}.yaml"
 fi

@@ -1,0 +1,121 @@
+"""Searching for a schedule with a trained model, through the command line and its files."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vocoders import cli
+from vocoders.config import load
+from vocoders.io.audio import write_wave
+from vocoders.io.files import read_jsonl
+from vocoders.io.tables import write_table
+
+ROOT = Path(__file__).resolve().parents[2]
+MEL = "{sample_rate: 8000, n_fft: 256, win_size: 256, hop_size: 64, n_mels: 20}"
+SEARCH = "search-schedule exp/tiny dump/dev found.yaml --steps 3 --utterances 2 --budget 9 --score mr_stft"
+
+
+def run(command):
+    assert cli.main(command.split()) == 0, command
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("search")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(directory)
+        table = {}
+        for n, utterance in enumerate("abc"):
+            time = np.arange(8000) / 8000
+            write_wave(f"{utterance}.wav", 0.3 * np.sin(2 * np.pi * (200 + 90 * n) * time), 8000)
+            table[utterance] = f"{utterance}.wav"
+        write_table("wav.scp", table)
+        (directory / "mel.yaml").write_text(MEL)
+        (directory / "tiny.yaml").write_text(f"base: {ROOT}/egs/TEMPLATE/voc1/conf/wavegrad_tiny.yaml\n")
+        run("features --config mel.yaml wav.scp dump/dev")
+        run("train --config tiny.yaml dump/dev dump/dev exp/tiny --train.max_steps 2 --device cpu")
+    return directory
+
+
+@pytest.fixture
+def work(trained, tmp_path, monkeypatch):
+    for name in ("dump", "exp", "a.wav", "b.wav", "c.wav"):
+        (tmp_path / name).symlink_to(trained / name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_found_schedule_is_the_best_of_its_record_and_decodes(work):
+    run(SEARCH)
+    settings, *lines = read_jsonl("found.jsonl")
+    assert settings["utterances"] == ["a", "b"] and 0 < len(lines) <= 9
+    best = min(lines, key=lambda line: line["score"])
+    found = load("found.yaml")
+    assert found == {"schedule": best["betas"]} and len(found["schedule"]) == 3
+    run("decode exp/tiny dump/dev out --schedule found.yaml --device cpu")
+    assert json.loads((work / "out/system.json").read_text())["options"]["schedule"] == best["betas"]
+
+
+def test_the_scores_are_those_of_the_decoded_waves(work):
+    """The same mean that decode and score give, but for the 16 bits of the files."""
+    run(SEARCH + " --utterances 3 --budget 1")
+    _, line = read_jsonl("found.jsonl")
+    run("decode exp/tiny dump/dev out --schedule found.yaml --device cpu")
+    write_table("reference.scp", {utterance: f"{utterance}.wav" for utterance in "abc"})
+    run("score reference.scp out/wav.scp out --metrics mr_stft")
+    mean = json.loads((work / "out/summary.json").read_text())["metrics"]["mr_stft"]["mean"]
+    assert line["score"] == pytest.approx(mean, rel=0.02)
+
+
+def test_processes_and_interruptions_do_not_change_the_files(work):
+    run(SEARCH)
+    whole = {name: (work / name).read_bytes() for name in ("found.yaml", "found.jsonl")}
+    run(SEARCH.replace("found", "two") + " --nj 2")
+    assert {name: (work / name.replace("found", "two")).read_bytes() for name in whole} == whole
+    lines = whole["found.jsonl"].splitlines(keepends=True)
+    (work / "found.yaml").unlink()
+    (work / "found.jsonl").write_bytes(b"".join(lines[:5]) + lines[5][:9])  # killed while writing a line
+    run(SEARCH)
+    assert {name: (work / name).read_bytes() for name in whole} == whole
+
+
+def test_other_options_of_synthesis_are_searched_with_and_stand_in_the_result(work):
+    (work / "decode.yaml").write_text("{steps: 50, sampler: ddim, eta: 0.5}")
+    run(SEARCH + " --config decode.yaml --budget 2")
+    found = load("found.yaml")
+    assert {key: found[key] for key in ("sampler", "eta")} == {"sampler": "ddim", "eta": 0.5}
+    assert len(found["schedule"]) == 3 and "steps" not in found
+    run("decode exp/tiny dump/dev out --config found.yaml --device cpu")
+    run("decode exp/tiny dump/dev out2 --config decode.yaml --schedule found.yaml --device cpu")
+    assert (work / "out/wav/a.wav").read_bytes() == (work / "out2/wav/a.wav").read_bytes()
+
+
+def test_the_grid_is_searched_too(work):
+    run(SEARCH + " --method grid")
+    _, *lines = read_jsonl("found.jsonl")
+    assert len(lines) == 9
+    mantissas = np.array([line["betas"] for line in lines]) / [1e-6, 10**-3.5, 1e-1]
+    assert np.abs(mantissas - mantissas.round()).max() < 1e-6 and mantissas.min() >= 1 and mantissas.max() <= 9.001
+
+
+@pytest.mark.parametrize(
+    "change, sentence",
+    [
+        ("--score mr_stt", "--score mr_stt: no such score; did you mean 'mr_stft'?"),
+        ("--steps 0", "--steps: expected a positive number, found 0"),
+        ("--budget 0", "--budget: expected a positive number, found 0"),
+        ("--checkpoint gone.pt", "gone.pt: no such file"),
+    ],
+)
+def test_bad_options_are_one_sentence(work, capsys, change, sentence):
+    assert cli.main(f"{SEARCH} {change}".split()) == 1
+    assert sentence in capsys.readouterr().err
+    assert not (work / "found.jsonl").exists()
+
+
+def test_another_search_does_not_continue_this_one(work, capsys):
+    run(SEARCH)
+    assert cli.main(f"{SEARCH} --seed 1".split()) == 1
+    assert "found.jsonl: is the record of another search (seed differ)" in capsys.readouterr().err

@@ -1,0 +1,52 @@
+"""Search for the best sampling schedule of N steps for a trained diffusion vocoder.
+
+Scores candidates on a few utterances of a dev set and writes the best one as a YAML file for `vocoders decode
+--schedule`; all candidates stand in a .jsonl file beside it.  A search that was stopped goes on where it was; the same
+seed gives the same file, whatever nj is.
+
+  vocoders search-schedule --steps 6 --nj 2 exp/train_wavegrad dump/mel_nvidia_22k/dev exp/train_wavegrad/best_6.yaml
+  vocoders search-schedule --method grid --budget 2000 exp/train_wavegrad dump/mel_nvidia_22k/dev grid_6.yaml
+"""
+
+from typing import Literal
+
+
+def main(
+    experiment: str,
+    features: str,
+    output: str,
+    *,
+    steps: int = 6,
+    method: Literal["descent", "grid"] = "descent",
+    budget: int = 100,
+    utterances: int = 4,
+    score: str = "log_mel_mae",
+    config: str | None = None,
+    checkpoint: str = "best",
+    seed: int = 0,
+    nj: int = 1,
+):
+    """Searches.
+
+    Args:
+        experiment: experiment directory or checkpoint file.
+        features: feature directory of the dev set.
+        output: YAML file to write.
+        steps: number of steps of the schedule.
+        method: descent: pattern search from steps spread evenly; grid: the published grid, or a random part of it.
+        budget: how many schedules are scored at most.
+        utterances: how many utterances, spread over the set.
+        score: what is optimised: a score of ``vocoders score``, such as log_mel_mae, pesq or estoi.
+        config: other options of synthesis (YAML), such as sampler and temperature.
+        checkpoint: which one of an experiment directory: best, last, step-N, or a file.
+        seed: of the noise, and of the part of the grid.
+        nj: number of processes.
+    """
+    from vocoders.config import load
+    from vocoders.inference.schedule_search import search
+
+    options = load(config) if config else {}
+    options = {key: value for key, value in options.items() if key not in ("schedule", "steps")}
+    how = {"checkpoint": checkpoint, "steps": steps, "method": method, "budget": budget, "utterances": utterances}
+    betas, value = search(experiment, features, output, **how, score=score, options=options, seed=seed, nj=nj)
+    print(f"{output}: {score} {value:.4f} with {', '.join(f'{beta:.3g}' for beta in betas)}")

@@ -1,0 +1,199 @@
+"""Finds a sampling schedule for a trained diffusion vocoder on a few utterances of a dev set.
+
+OUT.yaml     the best schedule and the options it was searched with, as ``vocoders decode`` takes them; written last
+OUT.jsonl    what was searched, and then a line per candidate: its betas and score
+
+A candidate's score is the mean over the same utterances with the same noise, on one thread each, so it depends on
+neither the number of processes nor the order; a search that was stopped finds its lines again and goes on.
+"""
+
+import math
+import multiprocessing
+import signal
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+
+import torch
+
+from vocoders import config
+from vocoders.checkpoint import load_vocoder
+from vocoders.diffusion.schedule import NoiseSchedule
+from vocoders.diffusion.search import search_descent, search_grid
+from vocoders.diffusion.vocoder import DiffusionVocoder
+from vocoders.errors import InputError
+from vocoders.features.mel import MelSpec
+from vocoders.inference.system import trained_path, weights_hash
+from vocoders.io.audio import to_int16
+from vocoders.io.features import FeatureReader
+from vocoders.io.files import append_jsonl, read_jsonl, write_text
+from vocoders.log import progress
+from vocoders.scoring.metrics import METRICS, load_metric
+from vocoders.scoring.signal import Signal
+from vocoders.seeding import seeded
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is searched with; each process gets one."""
+
+    experiment: str
+    checkpoint: str
+    features: str
+    utterances: tuple[str, ...]
+    score: str
+    options: tuple[tuple[str, object], ...]
+    seed: int
+
+
+class Judge:
+    """Scores schedules; lower is better."""
+
+    def __init__(self, task):
+        self.task = task
+        self.vocoder = load_vocoder(trained_path(task.experiment, task.checkpoint), which=task.checkpoint)
+        self.options = config.typed(self.vocoder.synthesize, dict(task.options), skip=1, where="decode")
+        self.options.pop("generator", None)
+        reader = FeatureReader(task.features)
+        self.mels = {utt: torch.from_numpy(reader.mel(utt)) for utt in task.utterances}
+        rate = self.vocoder.sample_rate
+        self.references = {utt: Signal(reader.wave(utt) / 32768, rate) for utt in task.utterances}
+        self.metric, self.sign = metric_of(task.score)
+
+    @torch.inference_mode()
+    def __call__(self, betas):
+        values = []
+        for utt, mel in self.mels.items():
+            generator = seeded(self.task.seed, utt)
+            options = {**self.options, "schedule": list(betas), "steps": None}
+            wave = self.vocoder.synthesize(mel[None], generator=generator, **options)[0]
+            if not wave.isfinite().all():
+                return math.inf
+            decoded = Signal(to_int16(wave.numpy())[0] / 32768, self.vocoder.sample_rate)  # as decode would write it
+            values.append(self.metric(self.references[utt], decoded)[self.task.score])
+        if None in values or not all(map(math.isfinite, values)):
+            return math.inf  # undefined somewhere: never the best
+        return self.sign * sum(values) / len(values)
+
+
+def metric_of(score):
+    """The metric that gives ``score``, and the sign that makes lower better."""
+    for name in METRICS.names():
+        found = METRICS[name].scores.get(score)
+        if found:
+            return load_metric(name), 1 if found.better == "lower" else -1
+    known = sorted(score for name in METRICS.names() for score in METRICS[name].scores)
+    raise InputError(f"--score {score}: no such score; {config.hint(score, known)}")
+
+
+def search(experiment, features, output, *, checkpoint, steps, method, budget, utterances, score, options, seed, nj):
+    """Writes ``output`` (YAML) and its record beside it; returns (betas, score)."""
+    output = Path(output)
+    if output.suffix not in (".yaml", ".yml"):
+        raise InputError(f"{output}: the schedule is a YAML file, give it that ending")
+    for name, value in (("steps", steps), ("budget", budget), ("utterances", utterances), ("nj", nj)):
+        if value < 1:
+            raise InputError(f"--{name}: expected a positive number, found {value}")
+    metric_of(score)
+    vocoder = load_vocoder(trained_path(str(experiment), checkpoint), which=checkpoint)
+    if not isinstance(vocoder, DiffusionVocoder):
+        raise InputError(f"{experiment}: {vocoder.describe()} has no noise schedule to search for")
+    config.typed(vocoder.synthesize, options, skip=1, where="decode")
+    spec, found = vocoder.mel_spec, MelSpec.load(features)
+    if spec != found:
+        raise InputError(f"{features}: its mels are not those of the checkpoint ({'; '.join(found.difference(spec))})")
+    reader = FeatureReader(features)
+    chosen = tuple(reader.utterances[:: max(1, len(reader.utterances) // utterances)][:utterances])
+    task = Task(str(experiment), checkpoint, str(features), chosen, score, tuple(sorted(options.items())), seed)
+    settings = {
+        "weights": weights_hash(vocoder),
+        "features": reader.digest(),
+        "utterances": list(chosen),
+        "score": score,
+        "options": options,
+        "seed": seed,
+        "method": method,
+        "steps": steps,
+    }
+    record = Record(output.with_suffix(".jsonl"), settings)
+    _, sign = metric_of(score)
+    with _judges(task, nj) as judge_all, progress(total=budget, unit="schedule", desc=f"search {output.name}") as bar:
+
+        def scores(candidates):
+            missing = list(dict.fromkeys(c for c in candidates if c not in record.known))
+            for betas, value in zip(missing, judge_all(missing)):
+                record.add(betas, value)
+                bar.update()
+                bar.set_postfix_str(f"best {sign * min(record.known.values()):.4f}")
+            return [record.known[c] for c in candidates]
+
+        if method == "grid":
+            betas, value = search_grid(scores, steps, budget=budget, seed=seed)
+        else:
+            start = vocoder.schedule.spread(steps).beta.tolist()
+            betas, value = search_descent(scores, start, budget=budget)
+    if not math.isfinite(value):
+        raise InputError(f"{output}: no schedule of {len(record.known)} has a defined {score}; choose another --score")
+    NoiseSchedule.from_list(list(betas))
+    write_text(output, _as_yaml(betas, sign * value, len(record.known), settings))
+    return betas, sign * value
+
+
+class Record:
+    """Candidates and their scores, on disk; raises InputError when the file is of another search."""
+
+    def __init__(self, path, settings):
+        self.path, self.known = path, {}
+        first, *lines = read_jsonl(path) or [None]
+        if first is None:
+            append_jsonl(path, settings)
+        elif first != settings:
+            changed = [key for key in settings if first.get(key) != settings[key]]
+            raise InputError(
+                f"{path}: is the record of another search ({', '.join(changed)} differ); name another output, "
+                f"or delete it"
+            )
+        for line in lines:
+            self.known[tuple(line["betas"])] = math.inf if line["score"] is None else line["score"]
+
+    def add(self, betas, value):
+        self.known[betas] = value
+        append_jsonl(self.path, {"betas": list(betas), "score": value if math.isfinite(value) else None})
+
+
+@contextmanager
+def _judges(task, nj):
+    """Yields a function that scores a list of schedules in ``nj`` processes, in order.
+
+    Even one process is a process of its own: all compute on one thread, so all compute the same.
+    """
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(nj, context, initializer=_prepare)
+    try:
+        yield lambda candidates: pool.map(partial(_judge, task), candidates)
+    except BrokenProcessPool:
+        raise InputError("a search process was killed, perhaps for its memory; run again with a lower --nj") from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _prepare():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    torch.set_num_threads(1)
+
+
+judge_of = cache(Judge)
+
+
+def _judge(task, betas):
+    return judge_of(task)(betas)
+
+
+def _as_yaml(betas, value, count, settings):
+    found = f"{settings['score']} {value:.4f} on {len(settings['utterances'])} utterances"
+    how = f"best of {count} by {settings['method']}, weights {settings['weights']}, seed {settings['seed']}"
+    options = config.dump(settings["options"]) if settings["options"] else ""
+    return f"# {found}; {how}\n{options}schedule: [{', '.join(map(repr, betas))}]\n"
