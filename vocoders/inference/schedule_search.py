@@ -21,7 +21,6 @@ import torch
 
 from vocoders import config
 from vocoders.checkpoint import load_vocoder
-from vocoders.diffusion.schedule import NoiseSchedule
 from vocoders.diffusion.search import search_descent, search_grid
 from vocoders.diffusion.vocoder import DiffusionVocoder
 from vocoders.errors import InputError
@@ -97,7 +96,7 @@ def search(experiment, features, output, *, checkpoint, steps, method, budget, u
     for name, value in (("steps", steps), ("budget", budget), ("utterances", utterances), ("nj", nj)):
         if value < 1:
             raise InputError(f"--{name}: expected a positive number, found {value}")
-    metric_of(score)
+    _, sign = metric_of(score)  # told now if there is none
     vocoder = load_vocoder(trained_path(str(experiment), checkpoint), which=checkpoint)
     if not isinstance(vocoder, DiffusionVocoder):
         raise InputError(f"{experiment}: {vocoder.describe()} has no noise schedule to search for")
@@ -119,7 +118,6 @@ def search(experiment, features, output, *, checkpoint, steps, method, budget, u
         "steps": steps,
     }
     record = Record(output.with_suffix(".jsonl"), settings)
-    _, sign = metric_of(score)
     with _judges(task, nj) as judge_all, progress(total=budget, unit="schedule", desc=f"search {output.name}") as bar:
 
         def scores(candidates):
@@ -137,7 +135,6 @@ def search(experiment, features, output, *, checkpoint, steps, method, budget, u
             betas, value = search_descent(scores, start, budget=budget)
     if not math.isfinite(value):
         raise InputError(f"{output}: no schedule of {len(record.known)} has a defined {score}; choose another --score")
-    NoiseSchedule.from_list(list(betas))
     write_text(output, _as_yaml(betas, sign * value, len(record.known), settings))
     return betas, sign * value
 

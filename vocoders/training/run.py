@@ -40,12 +40,7 @@ def train(settings, train_directory, dev_directory, experiment, *, device="cpu")
     mel_spec = common_spec(train_directory, dev_directory)
     torch.manual_seed(train_settings.seed)
     model = checkpoint.build_model(settings.get("model", {}), mel_spec)
-    if train_settings.segment_frames < model.min_frames:
-        raise InputError(
-            f"train.segment_frames: this model needs at least {model.min_frames} frames of these features, "
-            f"found {train_settings.segment_frames}"
-        )
-    config.typed(model.synthesize, train_settings.sample_options, skip=1, where="train.sample_options")
+    _check_model(model, train_settings)
     segments = RandomSegments(
         FeatureReader(train_directory),
         frames=train_settings.segment_frames,
@@ -94,6 +89,16 @@ def train(settings, train_directory, dev_directory, experiment, *, device="cpu")
         samples=_samples(dev, train_settings),
     )
     logger.info("best dev loss %.4f at step %d of %d", trainer.best["loss"], trainer.best["step"], trainer.step)
+
+
+def _check_model(model, settings):
+    """Refuses settings of training that this model cannot be trained with."""
+    if settings.segment_frames < model.min_frames:
+        raise InputError(
+            f"train.segment_frames: this model needs at least {model.min_frames} frames of these features, "
+            f"found {settings.segment_frames}"
+        )
+    config.typed(model.synthesize, settings.sample_options, skip=1, where="train.sample_options")
 
 
 def claim(experiment, effective):
