@@ -16,13 +16,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from vocoders import cli
+from vocoders.config import load
 from vocoders.data.directory import Utterance, write_data_directory
 from vocoders.io.features import FeatureReader
 from vocoders.io.files import read_jsonl
 from vocoders.io.tables import read_table, write_table
 
+CONF = Path(__file__).parents[1] / "egs/TEMPLATE/voc1/conf"
 RATE = 8000
 MEL = "{sample_rate: 8000, n_fft: 256, win_size: 256, hop_size: 64, n_mels: 20}"
 TINY = "model: {condition_every: 16}\ntrain: {samples: 0, evaluate_every: 100}"
@@ -51,9 +54,8 @@ def made(tmp_path_factory, request):
             write_data_directory(f"data/{name}", known)
             many = {f"{u}{n:03}": f"wavs/{u}.wav" for u in utterances for n in range(100)}
             write_table(f"many/{name}", many)
-        tiny = Path(__file__).parents[1] / "egs/TEMPLATE/voc1/conf/diffwave_tiny.yaml"
         Path("conf/mel.yaml").write_text(MEL)
-        Path("conf/tiny.yaml").write_text(f"base: {tiny}\n{TINY}\n")
+        Path("conf/tiny.yaml").write_text(f"base: {CONF}/diffwave_tiny.yaml\n{TINY}\n")
         ready("features --config conf/mel.yaml data/train dump/train")
         ready("features --config conf/mel.yaml data/dev dump/dev")
         ready(RESUME)
@@ -139,6 +141,13 @@ def edit(path, old, new):
     text = Path(path).read_text()
     assert old in text
     put(path, text.replace(old, new))
+
+
+def exchange_model(path):
+    """A checkpoint that says it were WaveGrad's."""
+    contents = torch.load(path, weights_only=True)
+    contents["config"]["model"] = load(CONF / "wavegrad_tiny.yaml")["model"]
+    torch.save(contents, path)
 
 
 LINES = "a wavs/a.wav\nb wavs/b.wav\nc wavs/c.wav\n"
@@ -247,6 +256,16 @@ CASES = {
         "exp/tiny: holds an experiment with another configuration (train.batch_size: 2 there, 3 now); give this one a "
         "name of its own with --tag, or remove the directory",
     ),
+    "another model in its directory": (
+        lambda: put("conf/wavegrad.yaml", f"base: {CONF}/wavegrad_tiny.yaml"),
+        RESUME.replace("tiny.yaml", "wavegrad.yaml"),
+        "exp/tiny: holds an experiment with another configuration (model.name: diffwave there, wavegrad now; …",
+    ),
+    "weights of another model": (
+        lambda: exchange_model("exp/tiny/step-2.pt"),
+        DECODE,
+        "exp/tiny/best.pt: its weights do not fit its own configuration (…)",
+    ),
     "mel of another checkpoint": (
         lambda: other_mel("dev", "f_max: 3000"),
         DECODE.replace("dump/dev", "dump/other"),
@@ -302,6 +321,32 @@ CASES = {
         "data/dev/wav.scp: no reference for d of exp/copy/wav.scp",
     ),
 }
+
+
+SCHEDULES = {  # decoding options, and the sentence about them
+    "schedule: [1.0e-4, 1.5]": "schedule: expected betas between 0 and 1, number 2 of 2 is 1.5",
+    "schedule: [1.0e-4, 0.0, 0.5]": "schedule: expected betas between 0 and 1, number 2 of 3 is 0",
+    "schedule: [.nan]": "schedule: expected betas between 0 and 1, number 1 of 1 is nan",
+    "schedule: [0.1, 1.0e-17]": "schedule: beta number 2 of 2, 1e-17, is too small to add any noise",
+    "schedule: []": "schedule: expected at least one beta, found none",
+    "{schedule: [0.1, 0.5], steps: 3}": "give either a schedule or steps; the schedule has 2 steps, steps is 3",
+    "steps: 0": "steps: expected a positive number, found 0",
+    "schedule: {rule: linear, steps: 6, first: 1.0e-4}": "schedule: the rule linear needs a last",
+    "schedule: {rule: fibonacci, steps: 40, first: 0.01}": "schedule: expected betas between 0 and 1, number 11 of 40 "
+    "is 1.44",  # 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144
+    "schedule: {rule: exponential, steps: 6, first: 0.0, last: 0.5}": "schedule: expected positive steps and first, "
+    "found 6 and 0",
+    "{sampler: dpm_solver, eta: 0.5}": "eta is an option of the sampler ddim, not of dpm_solver",
+}
+
+
+@pytest.mark.parametrize("options", SCHEDULES)
+def test_bad_schedules(options, work, capsys):
+    put("conf/decode.yaml", options)
+    sentence = f"conf/decode.yaml: {SCHEDULES[options]}"
+    refuses(f"{DECODE} --config conf/decode.yaml", sentence, capsys, work)
+    if options.startswith("schedule"):
+        refuses(f"{DECODE} --schedule conf/decode.yaml", sentence, capsys, work)
 
 
 @pytest.mark.parametrize("name", CASES)

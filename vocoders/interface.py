@@ -60,3 +60,7 @@ class Vocoder(Model):
     def synthesize(self, mel, *, generator=None):
         """[B, C, L] -> [B, L * hop_size], float32.  Subclasses add keyword options of their own."""
         raise NotImplementedError
+
+    def evaluations(self, **options):
+        """How many times ``synthesize`` with these options computes the network."""
+        return 1

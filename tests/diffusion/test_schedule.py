@@ -92,10 +92,25 @@ def test_continuous_levels_lie_uniformly_between_steps_that_are_drawn_uniformly(
         assert (levels > middle).double().mean().item() == pytest.approx(min(n + 0.5, 4) / 4, abs=0.01)
 
 
-@pytest.mark.parametrize("betas", [[0.1, 1.2], [0.0, 0.1], [-1e-7], []])
-def test_bad_betas_are_refused(betas):
-    with pytest.raises(InputError, match="0 < beta < 1"):
+@pytest.mark.parametrize(
+    "betas, sentence",
+    [
+        ([0.1, 1.2], "between 0 and 1, number 2 of 2 is 1.2"),
+        ([0.0, 0.1], "between 0 and 1, number 1 of 2 is 0"),
+        ([-1e-7], "between 0 and 1, number 1 of 1 is -1e-07"),
+        ([0.1, 1e-17], "number 2 of 2, 1e-17, is too small to add any noise"),
+        ([], "at least one beta, found none"),
+    ],
+)
+def test_bad_betas_are_refused(betas, sentence):
+    with pytest.raises(InputError, match=sentence):
         NoiseSchedule.from_list(betas)
+
+
+@pytest.mark.parametrize("levels", [[0.5, 0.9], [0.9, 0.9], [1.0, 0.5], [float("nan")]])
+def test_levels_that_do_not_fall_are_refused(levels):
+    with pytest.raises(InputError, match="expected levels that fall from below 1"):
+        NoiseSchedule.from_levels(levels)
 
 
 def test_diffusion_keeps_unit_variance_and_the_level():
@@ -131,5 +146,5 @@ def test_rules_need_what_they_need():
         ScheduleRule("linear", 5, 1e-6).build()
     with pytest.raises(InputError, match="fibonacci has no last"):
         ScheduleRule("fibonacci", 5, 1e-6, 0.1).build()
-    with pytest.raises(InputError, match="0 < beta < 1"):
+    with pytest.raises(InputError, match="between 0 and 1"):
         ScheduleRule("fibonacci", 40, 1e-6).build()

@@ -42,6 +42,8 @@ class ScheduleRule:
     def build(self):
         if (self.last is None) != (self.rule == "fibonacci"):
             raise InputError(f"schedule: the rule {self.rule} {'has no last' if self.last else 'needs a last'}")
+        if self.steps < 1 or not self.first > 0:
+            raise InputError(f"schedule: expected positive steps and first, found {self.steps} and {self.first:g}")
         if self.rule == "linear":
             return NoiseSchedule.linear(self.steps, self.first, self.last)
         if self.rule == "exponential":
@@ -63,8 +65,13 @@ class NoiseSchedule:
     beta: Tensor  # [N]
 
     def __post_init__(self):
-        if not len(self.beta) or not bool(((self.beta > 0) & (self.beta < 1)).all()):
-            raise InputError(f"a noise schedule needs betas with 0 < beta < 1, found {self.beta.tolist()}")
+        if not len(self.beta):
+            raise InputError("schedule: expected at least one beta, found none")
+        for n, beta in enumerate(self.beta.tolist(), 1):
+            if not 0 < beta < 1:
+                raise InputError(f"schedule: expected betas between 0 and 1, number {n} of {len(self)} is {beta:g}")
+            if not self.level[n] < self.level[n - 1]:
+                raise InputError(f"schedule: beta number {n} of {len(self)}, {beta:g}, is too small to add any noise")
 
     @classmethod
     def linear(cls, steps, first, last):
@@ -76,8 +83,14 @@ class NoiseSchedule:
 
     @classmethod
     def from_levels(cls, levels):
-        """The schedule that visits these falling levels [N], from the cleanest to the noisiest."""
-        alpha_bar = torch.cat([torch.ones(1, dtype=torch.float64), torch.as_tensor(levels, dtype=torch.float64) ** 2])
+        """The schedule that visits these falling levels [N], from the cleanest to the noisiest.
+
+        Raises InputError if they do not fall.
+        """
+        levels = torch.as_tensor(levels, dtype=torch.float64)
+        if not bool((torch.cat([torch.ones(1, dtype=torch.float64), levels]).diff() < 0).all()):
+            raise InputError(f"schedule: expected levels that fall from below 1, found {levels.tolist()}")
+        alpha_bar = torch.cat([torch.ones(1, dtype=torch.float64), levels**2])
         return cls(1 - alpha_bar[1:] / alpha_bar[:-1])
 
     def __len__(self):

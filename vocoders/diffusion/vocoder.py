@@ -88,13 +88,9 @@ class DiffusionVocoder(Vocoder):
             start_deviation: factor of the noise that sampling begins with; 1 as published.
             generator: source of the noise.
         """
-        if (eta is not None) and sampler != "ddim":
-            raise InputError(f"decode: eta is an option of the sampler ddim, not of {sampler}")
-        if schedule is not None and steps is not None:
-            raise InputError("decode: give either a schedule or a number of steps, not both")
-        chosen = self.schedule.spread(steps) if steps is not None else self.schedule
-        if schedule is not None:
-            chosen = schedule.build() if isinstance(schedule, ScheduleRule) else NoiseSchedule.from_list(schedule)
+        if eta is not None and sampler != "ddim":
+            raise InputError(f"eta is an option of the sampler ddim, not of {sampler}")
+        chosen = self._sampling_schedule(schedule, steps)
         prediction, conditioner = self._prediction(mel), self._conditioner(mel)
 
         def denoise(noisy, level):
@@ -105,6 +101,21 @@ class DiffusionVocoder(Vocoder):
         start = prediction.start(start_deviation * noise, chosen.level[-1].expand(len(noise)))
         how = {"generator": generator, "clip": clip, "temperature": temperature}
         return SAMPLERS[sampler](denoise, start, chosen, **how, **({} if eta is None else {"eta": eta}))
+
+    def evaluations(self, *, schedule=None, steps=None, **_others):
+        return len(self._sampling_schedule(schedule, steps))
+
+    def _sampling_schedule(self, schedule, steps):
+        if schedule is not None and steps is not None:
+            count = schedule.steps if isinstance(schedule, ScheduleRule) else len(schedule)
+            raise InputError(f"give either a schedule or steps; the schedule has {count} steps, steps is {steps}")
+        if steps is not None:
+            if steps < 1:
+                raise InputError(f"steps: expected a positive number, found {steps}")
+            return self.schedule.spread(steps)
+        if schedule is None:
+            return self.schedule
+        return schedule.build() if isinstance(schedule, ScheduleRule) else NoiseSchedule.from_list(schedule)
 
     def _prediction(self, mel):
         level = self.speech_level

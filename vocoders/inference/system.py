@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,13 +33,16 @@ class System:
 def open_system(name, *, checkpoint="best", options=None, device="auto", where="decode"):
     """A baseline by its name, or the vocoder in an experiment directory or checkpoint file.
 
-    ``options`` are those of its synthesis; ``where`` names their source in error messages.
+    ``options`` are those of its synthesis, and perhaps a ``schedule_name`` for tables; ``where`` names their source in
+    error messages.
     """
+    options = dict(options or {})
+    schedule_name = options.pop("schedule_name", None)
     if name in BASELINES:
-        return baseline_system(name, options or {}, where=where)
+        return baseline_system(name, options, where=where)
     device = choose(device)
     vocoder = load_vocoder(trained_path(name, checkpoint), which=checkpoint, device=device)
-    return model_system(vocoder, options or {}, device=device, where=where)
+    return model_system(vocoder, options, device=device, where=where, schedule_name=schedule_name)
 
 
 def trained_path(name, checkpoint):
@@ -69,13 +73,16 @@ def baseline_system(name, options, *, where="decode"):
     return System(synthesize, None, True, description)
 
 
-def model_system(vocoder, options, *, device="cpu", where="decode"):
+def model_system(vocoder, options, *, device="cpu", where="decode", schedule_name=None):
     chosen = config.typed(vocoder.synthesize, options, skip=1, where=where)
     chosen.pop("generator", None)  # in the signature, but ours to give
+    with _naming(where):
+        evaluations = vocoder.evaluations(**chosen)
 
     @torch.inference_mode()
     def synthesize(mel, own, spec, generator):
-        wave = vocoder.synthesize(mel[None].to(device), generator=generator, **chosen)
+        with _naming(where):
+            wave = vocoder.synthesize(mel[None].to(device), generator=generator, **chosen)
         return wave[0].float().cpu()  # waits for the device, so that who measures the time measures all of it
 
     info = vocoder.checkpoint_info
@@ -84,6 +91,8 @@ def model_system(vocoder, options, *, device="cpu", where="decode"):
         "kind": "model",
         "model": info["model"],
         "options": options,
+        "evaluations": evaluations,
+        "schedule_name": schedule_name,
         "parameters": sum(parameter.numel() for parameter in vocoder.parameters()),
         "train_steps": info["step"],
         "training_seconds": info["seconds"],
@@ -93,6 +102,15 @@ def model_system(vocoder, options, *, device="cpu", where="decode"):
         "device": device,
     }
     return System(synthesize, vocoder.mel_spec, False, description)
+
+
+@contextmanager
+def _naming(where):
+    """Puts the source of the options before what is wrong with them."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
 
 
 def weights_hash(module):
