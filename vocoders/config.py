@@ -42,6 +42,15 @@ def merge(config, changes):
     return merged
 
 
+def flat(tree, prefix=""):
+    """{"train": {"clip": 1}} as {"train.clip": 1}."""
+    result = {}
+    for key, value in tree.items():
+        nested = isinstance(value, dict) and value
+        result.update(flat(value, f"{prefix}{key}.") if nested else {prefix + key: value})
+    return result
+
+
 def dump(config):
     """YAML text of a mapping of plain values, in its own order."""
     return yaml.safe_dump(config, sort_keys=False, allow_unicode=True)

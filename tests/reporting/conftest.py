@@ -98,3 +98,10 @@ def exp(tmp_path):
         append_jsonl(experiment / "metrics.jsonl", {"split": "train", "step": step, "loss": 1 / step, "lr": 1e-3})
     append_jsonl(experiment / "metrics.jsonl", {"split": "dev", "step": 30, "loss": 0.05})
     return root
+
+
+@pytest.fixture
+def add_result(exp):
+    """add_result(place, pesq, **changes): another set of the model's, whose system.json has ``changes``."""
+    model = SYSTEMS["train_x/decode_best"]
+    return lambda place, pesq, **changes: write_result(exp, place, {**model, **changes}, pesq)

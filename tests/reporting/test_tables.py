@@ -7,8 +7,11 @@ import pytest
 
 from vocoders.cli.report import main
 from vocoders.errors import InputError
+from vocoders.reporting.markdown import WIDTH, markdown, marks, results_block, write_results
 from vocoders.reporting.results import find_results
-from vocoders.reporting.tables import BEGIN, END, WIDTH, build_table, legend, markdown, results_block, write_results
+from vocoders.reporting.tables import build_table, legend
+
+BEGIN, END = marks()
 
 
 def table(exp, name="eval"):

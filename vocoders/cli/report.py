@@ -1,12 +1,14 @@
 """Put all results under a directory into one table and one page.
 
-Finds every summary.json under EXP_ROOT (vocoders score writes them) and prints a table per set.  --results
-keeps the table in a marked block of a Markdown file, whose other text stays as it is; --html writes a page
-that needs no other file: tables, players, spectrograms, training curves and settings.
+Finds every summary.json under EXP_ROOT (vocoders score writes them) and prints a table per set; models that were
+decoded with three or more numbers of steps have tables by that number.  --results keeps the tables in a marked block of
+a Markdown file, whose other text stays as it is; --html writes a page that needs no other file: tables, plots, players,
+spectrograms, training curves and settings.
 
   vocoders report exp
   vocoders report --results RESULTS.md --html exp/report.html exp
   vocoders report --figure spectrograms.png exp
+  vocoders report --only "train_diffwave*" --pool_seeds true --against "train_diffwave_l1_seed*" exp
 """
 
 
@@ -14,34 +16,54 @@ def main(
     exp_root: str,
     *,
     results: str | None = None,
+    block: str = "",
     html: str | None = None,
     figure: str | None = None,
     title: str | None = None,
     utterances: int = 4,
+    only: str = "*",
+    pool_seeds: bool = False,
+    against: str | None = None,
 ):
     """Reports.
 
     Args:
         exp_root: directory of experiments.
         results: Markdown file to keep the tables in.
+        block: name of the block of that file; one file can have several.
         html: page to write.
         figure: PNG with the spectrograms of one utterance side by side.
         title: heading of the page; by default the name of the recipe.
         utterances: how many of each set the page lets one hear.
+        only: pattern of the paths under EXP_ROOT of the rows that are wanted.
+        pool_seeds: make one row of trainings that differ only in their seed.
+        against: pattern of the path of one row; adds a table of paired differences to it.
     """
     from pathlib import Path
 
     from vocoders.provenance import git_revision
+    from vocoders.reporting.differences import difference_table
     from vocoders.reporting.figure import write_figure
+    from vocoders.reporting.markdown import markdown, results_block, write_results
     from vocoders.reporting.page import write_page
+    from vocoders.reporting.pooling import pool
     from vocoders.reporting.results import find_results
-    from vocoders.reporting.tables import build_table, legend, markdown, results_block, units, write_results
+    from vocoders.reporting.sweeps import find_sweeps, sweep_tables, unswept
+    from vocoders.reporting.tables import build_table, legend, units
 
-    tables = [build_table(name, rows) for name, rows in find_results(exp_root).items()]
-    print("\n\n".join(f"{table.name}\n{markdown(table)}" for table in tables))
+    tables, shown = [], []
+    for name, rows in find_results(exp_root, only=only).items():
+        rows = pool(rows) if pool_seeds else rows
+        sweeps = find_sweeps(rows)
+        others = unswept(rows, sweeps)
+        tables.append(build_table(name, rows))
+        shown += [build_table(name, others)] if others else []
+        shown += sweep_tables(name, sweeps) if sweeps else []
+        shown += [difference_table(name, rows, against)] if against else []
+    print("\n\n".join(f"{table.name}\n{markdown(table)}" for table in shown))
     print(f"\n{legend(tables)}\n{units(tables)}".rstrip())
     if results:
-        write_results(results, results_block(tables, git_revision()))
+        write_results(results, results_block(tables, git_revision(), shown=shown), block=block)
         print(results)
     if figure:
         write_figure(figure, tables[0])

@@ -19,7 +19,8 @@ from vocoders.reporting.plots import (
     webp_uri,
 )
 from vocoders.reporting.results import common_utterances, training_curves
-from vocoders.reporting.tables import legend
+from vocoders.reporting.sweeps import find_sweeps, sweep_sections
+from vocoders.reporting.tables import build_table, legend
 
 MOST_BYTES = 13_000_000  # of everything that is heard and seen; the page stays under 15 MB
 log = logging.getLogger(__name__)
@@ -32,13 +33,15 @@ def write_page(path, tables, *, title, utterances=4):
         loader=jinja2.FileSystemLoader(here), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["unbroken"] = _unbroken
-    shown = _affordable(tables, utterances)
+    heard = [_heard(table) for table in tables]
+    shown = _affordable(heard, utterances)
     page = environment.get_template("report.html.j2").render(
         title=title,
         tables=tables,
         definitions={name: note for table in tables for name, note in table.notes.items()},
         legend=legend,
-        listening=[listening_table(table, shown) for table in tables],
+        sweeps=[section for table in tables for section in sweep_sections(table)],
+        listening=[listening_table(table, shown) for table in heard],
         experiments=[experiment_section(*pair) for pair in _experiments(tables)],
         made=provenance.collect(),
         range_db=RANGE_DB,
@@ -56,6 +59,12 @@ def listening_table(table, utterances):
         cells = _cells([result.waves[utt] for result in table.results])
         rows.append({"utterance": utt, "text": texts.get(utt, ""), "cells": cells})
     return {"name": table.name, "systems": names, "rows": rows, "of": len(common)}
+
+
+def _heard(table):
+    """The table without what would make the page long: of each sweep only the longest is heard."""
+    left_out = {result.directory for sweep in find_sweeps(table.results) for result in sweep.results[:-1]}
+    return build_table(table.name, [result for result in table.results if result.directory not in left_out])
 
 
 def experiment_section(label, folder):

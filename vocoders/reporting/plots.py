@@ -9,7 +9,7 @@ import numpy as np
 N_FFT, HOP_SIZE = 1024, 256
 RANGE_DB = 80
 COLOURS = "magma"
-LINES = ("#3b82f6", "#f97316", "#10b981")
+LINES = ("#3b82f6", "#f97316", "#10b981", "#a855f7", "#e11d48", "#eab308", "#06b6d4", "#84cc16")
 POINTS = 400  # of a curve; more cannot be seen
 INK = "#123456"  # stands for the page's own text colour, which matplotlib cannot name
 
@@ -51,12 +51,9 @@ def data_uri(media_type, data):
 
 def curve_svg(title, series, *, log_scale=False):
     """An SVG of curves: {name: (steps, values)}; its text takes the colour of the text around it."""
-    import matplotlib
     from matplotlib.ticker import LogLocator
 
-    inked = ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color")
-    style = dict.fromkeys(inked, INK) | {"svg.fonttype": "none", "svg.hashsalt": title, "font.size": 9}
-    with matplotlib.rc_context(style):
+    with _style(title):
         figure, axes = _axes((4.2, 2.5))
         for (name, (steps, values)), colour in zip(series.items(), LINES):
             keep = np.linspace(0, len(steps) - 1, min(len(steps), POINTS)).astype(int)
@@ -76,6 +73,41 @@ def curve_svg(title, series, *, log_scale=False):
         if len(series) > 1:
             axes.legend(frameon=False)
         return _svg(figure)
+
+
+def sweep_svg(title, series, speed):
+    """An SVG of a score against the number of network evaluations: {name: (counts, means, lows, highs)}.
+
+    ``speed``, (counts, real-time factors), is the dotted line, read on the right.
+    """
+    with _style(title):
+        figure, axes = _axes((4.6, 2.8))
+        for n, (name, (counts, means, lows, highs)) in enumerate(series.items()):
+            shifted = np.array(counts) * 1.015 ** (n - (len(series) - 1) / 2)  # bars must not hide each other
+            bars = np.array([np.subtract(means, lows), np.subtract(highs, means)])
+            axes.errorbar(shifted, means, bars, fmt="o-", label=name, color=LINES[n % len(LINES)], ms=3, lw=1.4)
+        axes.set_xscale("log")
+        ticks = sorted({count for counts, *_ in series.values() for count in counts})
+        axes.set_xticks(ticks, [str(tick) for tick in ticks])
+        axes.minorticks_off()
+        axes.set_title(title, loc="left", fontsize=10)
+        axes.set_xlabel("network evaluations")
+        axes.grid(alpha=0.2)
+        if speed[0]:
+            right = axes.twinx()
+            right.plot(*speed, ":", color=INK, lw=1.2)
+            right.set(ylabel="RTF (dotted)", ylim=(0, None))
+            right.spines["top"].set_visible(False)
+        axes.spines["top"].set_visible(False)
+        return _svg(figure)
+
+
+def _style(salt):
+    import matplotlib
+
+    inked = ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color")
+    style = dict.fromkeys(inked, INK) | {"svg.fonttype": "none", "svg.hashsalt": salt, "font.size": 9}
+    return matplotlib.rc_context(style)
 
 
 def _axes(size):

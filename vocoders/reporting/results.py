@@ -4,9 +4,13 @@ exp/<system>/.../<set>/{summary.json, scores.jsonl, system.json, decode.jsonl, w
 """
 
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
+from vocoders import config
 from vocoders.errors import InputError
 from vocoders.io.files import read_json, read_jsonl
 from vocoders.io.tables import read_table
@@ -20,6 +24,8 @@ class Result:
 
     directory: Path
     root: Path
+
+    trainings = 1
 
     @cached_property
     def summary(self):
@@ -77,6 +83,21 @@ class Result:
         return {name: _plain(fact) for name, fact in facts.items() if fact not in (None, {})}
 
     @cached_property
+    def scores(self):
+        """Utterance -> its scores by name, None where one is undefined."""
+        return {row["utt"]: row for row in read_jsonl(self.directory / "scores.jsonl")}
+
+    def values(self, metric, utterances):
+        """One score of these utterances, [trainings, utterances]; NaN where it is undefined."""
+        rows = [[self.scores[utt].get(metric) for utt in utterances]]
+        return np.array(rows, dtype=np.float64)
+
+    @cached_property
+    def settings(self):
+        """config.yaml of the training that it comes from; empty where that is not there."""
+        return config.load(self.experiment / "config.yaml") if self.experiment else {}
+
+    @cached_property
     def waves(self):
         """Utterance -> path of its decoded wave."""
         table = self.directory / "wav.scp"
@@ -93,10 +114,10 @@ class Result:
         return None
 
 
-def find_results(root):
+def find_results(root, *, only="*"):
     """Set name -> its results, the recording first, then baselines, then models.
 
-    Raises InputError when nothing has been scored under ``root``.
+    ``only`` is a pattern that their places must match.  Raises InputError when nothing has been scored under ``root``.
     """
     root = Path(root)
     if not root.is_dir():
@@ -104,6 +125,9 @@ def find_results(root):
     results = [Result(path.parent, root) for path in root.rglob("summary.json")]
     if not results:
         raise InputError(f"{root}: no summary.json in it; run vocoders score (stage 5) first")
+    results = [result for result in results if fnmatchcase(result.place, only)]
+    if not results:
+        raise InputError(f"--only {only}: no scored directory under {root} has such a path")
     sets = {}
     for result in sorted(results, key=lambda result: (result.eval_set, result.order)):
         sets.setdefault(result.eval_set, []).append(result)

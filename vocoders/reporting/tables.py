@@ -1,15 +1,11 @@
-"""The table of results, as Markdown for the terminal and for the block of RESULTS.md that is ours."""
+"""Tables of results: a row per system, a column per score."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from vocoders.errors import InputError
-from vocoders.io.files import write_text
+from vocoders.reporting.labels import labels
 
-BEGIN, END = "<!-- vocoders report: begin -->", "<!-- vocoders report: end -->"
 NOTHING = "–"
 HEADLINE = ("pesq", "stoi", "estoi", "dnsmos")  # the columns that order systems best as ears do
-WIDTH = 126  # of a piece of a table
 ARROW = {"higher": "↑", "lower": "↓"}
 
 
@@ -30,11 +26,12 @@ class Column:
 
 @dataclass
 class Table:
-    """The results of one set, a row per system."""
+    """Rows of text; ``results`` are what they are about, ``origins`` say how they were made, in Markdown."""
 
     name: str
     results: list
     columns: list[Column] = field(default_factory=list)
+    origins: list[str] = field(default_factory=list)
 
     @property
     def rows(self):
@@ -49,40 +46,27 @@ class Table:
 def build_table(name, results):
     """Columns that would say nothing in every row are left out."""
     counts = [result.summary["n"] for result in results]
-    headline, others = _metric_columns(results)
+    any_pooled = any(result.trainings > 1 for result in results)
     columns = [
         Column("system", labels(results)),
-        *headline,
-        _numbers("RTF ↓", [real_time_factor(result) for result in results], "{:.3g}".format),
-        *others,
+        *score_columns(results),
+        _numbers("trainings", [result.trainings if any_pooled else None for result in results], str),
         _numbers("parameters", [result.system.get("parameters") for result in results], "{:,}".format),
         _numbers("steps", [result.system.get("train_steps") for result in results], "{:,}".format),
         _numbers("training", [result.system.get("training_seconds") for result in results], _duration),
         _numbers("n", counts if len(set(counts)) > 1 else [None] * len(counts), str),
     ]
     told = [column for column in columns if any(cell != NOTHING for cell in column.cells)]
-    return Table(name, results, told)
+    return Table(name, results, told, [f"{row}: {origin(result)}" for row, result in zip(columns[0].cells, results)])
 
 
-def labels(results):
-    """The systems' names; where two share one, the directory tells them apart."""
-    names = [", ".join([result.label, *sampling(result)]) for result in results]
-    places = [f" [{result.place}]" for result in results]
-    return [name + place if names.count(name) > 1 else name for name, place in zip(names, places)]
-
-
-def sampling(result):
-    """The options of synthesis that are not the defaults, in words."""
-    options = {key: value for key, value in (result.system.get("options") or {}).items() if value is not None}
-    return [_option(key, value) for key, value in options.items()]
-
-
-def _option(key, value):
-    if isinstance(value, list):
-        return f"{key} of {len(value)}"
-    if isinstance(value, dict):  # a rule of a schedule
-        return " ".join([key, *(f"{value[name]}" if name == "rule" else f"{name} {value[name]}" for name in value)])
-    return f"{value} {key}" if isinstance(value, int) and not isinstance(value, bool) else f"{key} {value}"
+def score_columns(results):
+    """A column for each score that any of the results has, and one of real-time factors behind the headline."""
+    names = dict.fromkeys(name for result in results for name in result.metrics)
+    headline = [name for name in HEADLINE if name in names]
+    speed = _numbers("RTF ↓", [real_time_factor(result) for result in results], "{:.3g}".format)
+    others = [_metric_column(name, results) for name in names if name not in headline]
+    return [*(_metric_column(name, results) for name in headline), speed, *others]
 
 
 def real_time_factor(result):
@@ -91,17 +75,10 @@ def real_time_factor(result):
     return None if copied else (result.summary.get("rtf") or {}).get("total")
 
 
-def _metric_columns(results):
-    names = dict.fromkeys(name for result in results for name in result.metrics)
-    headline = [name for name in HEADLINE if name in names]
-    others = [name for name in names if name not in headline]
-    return [[_metric_column(name, results) for name in group] for group in (headline, others)]
-
-
 def _metric_column(name, results):
     entries = [result.metrics.get(name) or {} for result in results]
     told = next(filter(None, entries))
-    digits = _digits([entry["mean"] for entry in entries if entry.get("mean") is not None])
+    digits = digits_of([entry["mean"] for entry in entries if entry.get("mean") is not None])
     counts = [result.summary["n"] for result in results]
     cells = [_mean_and_interval(entry, n, digits) for entry, n in zip(entries, counts)]
     header = f"{told.get('label', name)} {ARROW.get(told.get('better'), '')}".rstrip()
@@ -119,7 +96,8 @@ def _mean_and_interval(entry, n, digits):
     return text if entry["n"] == n else f"{text} (n={entry['n']})"
 
 
-def _digits(means):
+def digits_of(means):
+    """How many decimals a column of such means deserves."""
     largest = max(map(abs, means), default=0)
     return 3 if largest < 5 else 2 if largest < 20 else 1
 
@@ -132,40 +110,6 @@ def _duration(seconds):
     return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def markdown(table):
-    """A table that reads well as text too: cells are padded, what is beyond WIDTH goes on in another."""
-    system, *others = table.columns
-    pieces = [[system]]
-    for column in others:
-        if len(pieces[-1]) > 1 and sum(map(_width, [*pieces[-1], column])) > WIDTH:
-            pieces.append([system])
-        pieces[-1].append(column)
-    return "\n\n".join(_piece(piece) for piece in pieces)
-
-
-def _piece(columns):
-    grid = zip(*([column.name, *column.cells] for column in columns))
-    widths = [_width(column) - 3 for column in columns]
-    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |" for row in grid]
-    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
-    return "\n".join(lines)
-
-
-def _width(column):
-    return max(map(len, [column.name, *column.cells])) + 3
-
-
-def results_block(tables, revision):
-    """The Markdown between the marks of RESULTS.md: tables, and how each row was made."""
-    written = f"Written by `vocoders report`, code at {revision or 'no git revision'}."
-    parts = [f"{written} {legend(tables)} {units(tables)}".rstrip()]
-    for table in tables:
-        names = table.columns[0].cells
-        origins = "\n".join(f"- {name}: {origin(result)}" for name, result in zip(names, table.results))
-        parts += [f"### {table.name}", markdown(table), origins]
-    return "\n\n".join(parts)
-
-
 def origin(result):
     """How a row was made, in one line of Markdown."""
     system = result.system
@@ -175,6 +119,7 @@ def origin(result):
         f"seed {system['seed']}" if "seed" in system else None,
         f"code at {made['git']}" if made.get("git") else None,
         f"mel {system['mel_hash']}" if "mel_hash" in system else None,
+        f"and {result.trainings - 1} trainings with other seeds" if result.trainings > 1 else None,
     ]
     return ", ".join(part for part in parts if part)
 
@@ -198,17 +143,3 @@ def units(tables):
     """The units of the columns that have one; empty when none has."""
     named = {name[:-2]: unit for table in tables for name, (unit, _) in table.notes.items() if unit}
     return "Units: " + "; ".join(f"{name} {unit}" for name, unit in named.items()) + "." if named else ""
-
-
-def write_results(path, block):
-    """Puts ``block`` between the marks of the file, or at its end; what people wrote there stays."""
-    path = Path(path)
-    text = path.read_text(encoding="utf-8") if path.exists() else "# Results\n"
-    marked = f"{BEGIN}\n{block}\n{END}"
-    if (text.count(BEGIN), text.count(END)) == (0, 0):
-        return write_text(path, f"{text.rstrip()}\n\n{marked}\n")
-    before, _begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not end or BEGIN in after or END in before + after:
-        raise InputError(f"{path}: expected '{BEGIN}' and then '{END}', once each; mend the marks or delete them")
-    return write_text(path, before + marked + after)

@@ -105,8 +105,8 @@ def claim(experiment, effective):
     """Writes ``config.yaml`` in a new experiment; in an old one, it must be the same but for what changes no result."""
     path = experiment / "config.yaml"
     if path.exists():
-        there = flat(config.load(path))
-        here = flat(effective)
+        there = config.flat(config.load(path))
+        here = config.flat(effective)
         changed = [key for key in {**there, **here} if there.get(key) != here.get(key) and not _free(key, here)]
         if changed:
             lines = "; ".join(f"{key}: {there.get(key)} there, {here.get(key)} now" for key in changed[:8])
@@ -116,15 +116,6 @@ def claim(experiment, effective):
             )
     write_text(path, config.dump(effective))
     write_json(experiment / "provenance.json", provenance.collect())
-
-
-def flat(tree, prefix=""):
-    """{"train": {"clip": 1}} as {"train.clip": 1}."""
-    result = {}
-    for key, value in tree.items():
-        nested = isinstance(value, dict) and value
-        result.update(flat(value, f"{prefix}{key}.") if nested else {prefix + key: value})
-    return result
 
 
 def common_spec(*directories):

@@ -1,0 +1,116 @@
+"""Tables and plots of quality against the number of network evaluations."""
+
+import json
+import xml.etree.ElementTree
+
+import pytest
+
+from vocoders.cli.report import main
+from vocoders.reporting.plots import sweep_svg
+from vocoders.reporting.results import find_results
+from vocoders.reporting.sweeps import find_sweeps, sweep_sections, sweep_tables, unswept
+from vocoders.reporting.tables import build_table
+
+PESQ = {("ancestral", 6): 1.1, ("ancestral", 12): 1.2, ("ancestral", 25): 1.3, ("ddim", 6): 1.4, ("ddim", 50): 1.5}
+
+
+@pytest.fixture
+def decode(add_result):
+    """decode(name, steps, pesq): a set that a model made in so many steps."""
+
+    def write(
+        name, steps, pesq=1.0, *, schedule=None, schedule_name=None, weights="w", experiment="train_x", **options
+    ):
+        options = {**({"schedule": schedule} if schedule else {"steps": steps}), **options}
+        changes = {"options": options, "evaluations": steps, "schedule_name": schedule_name, "weights": weights}
+        add_result(f"{experiment}/{name}", pesq, **changes)
+
+    return write
+
+
+@pytest.fixture
+def swept(exp, decode):
+    for (sampler, steps), pesq in PESQ.items():
+        decode(f"{sampler}_{steps}", steps, pesq, sampler=sampler)
+    return exp
+
+
+def rows(exp):
+    return find_results(exp)["eval"]
+
+
+def test_a_sweep_is_a_model_and_a_way_to_sample_by_rising_evaluations(swept):
+    sweeps = {sweep.sampling: sweep for sweep in find_sweeps(rows(swept))}
+    assert sweeps["sampler ancestral"].evaluations == [6, 12, 25]
+    assert sweeps["sampler ddim"].evaluations == [6, 50]
+    assert len(sweeps) == 2  # train_x/decode_best says neither weights nor evaluations
+    left = [result.place for result in unswept(rows(swept), list(sweeps.values()))]
+    assert left == ["recording", "griffin_lim", "train_x/decode_best"]
+
+
+def test_two_numbers_of_steps_are_rows_like_others(exp, decode):
+    for steps in (6, 12):
+        decode(f"d{steps}", steps)
+    assert find_sweeps(rows(exp)) == []
+    assert "Some Net, 12 steps" in build_table("eval", rows(exp)).columns[0].cells
+
+
+def test_cells_stand_under_their_number_of_evaluations(swept):
+    table = next(table for table in sweep_tables("eval", find_sweeps(rows(swept))) if "PESQ" in table.name)
+    found = {
+        (name.rpartition(" ")[2], int(column.name)): cell
+        for column in table.columns[1:]
+        for name, cell in zip(table.columns[0].cells, column.cells)
+    }
+    assert len(found) == 2 * 4
+    for key, cell in found.items():
+        assert cell == (f"{PESQ[key]:.3f} ± 0.150" if key in PESQ else "–"), key
+
+
+def test_schedules_of_one_name_are_one_sweep(exp, decode):
+    for steps in (2, 3, 4):
+        decode(f"s{steps}", steps, schedule=[1e-4] * steps, schedule_name="searched")
+        decode(f"f{steps}", steps, schedule={"rule": "fibonacci", "steps": steps, "first": 1e-6})
+        decode(f"l{steps}", steps, schedule=[1e-4] * steps)
+    found = {sweep.sampling: sweep.evaluations for sweep in find_sweeps(rows(exp))}
+    assert found == {f"{name} schedule": [2, 3, 4] for name in ("searched", "fibonacci", "listed")}
+    assert "Some Net, 3 steps, searched schedule" in build_table("eval", rows(exp)).columns[0].cells
+
+
+def test_the_block_has_each_row_once_and_says_how_it_was_made(swept, tmp_path, capsys):
+    main(str(swept), results=str(tmp_path / "R.md"), html=str(tmp_path / "r.html"))
+    text = (tmp_path / "R.md").read_text()
+    assert text.count("### eval: PESQ ↑") == 1 and text.count("1.300 ± 0.150") == 1
+    assert "- Some Net: sampler ddim: `vocoders decode <exp/train_x>`" in text
+    assert "likewise `train_x/ddim_50`" in text
+    page = (tmp_path / "r.html").read_text()
+    assert "Quality against network evaluations" in page and page.count("Some Net, 25 steps") > 0
+    heard = page[page.index("Listen and look") :]
+    assert '<th scope="col">Some Net, 25 steps, sampler ancestral</th>' in heard  # the longest of its sweep
+    assert '<th scope="col">Some Net, 12 steps, sampler ancestral</th>' not in heard
+
+
+def test_plots_have_a_line_per_sampling_and_one_of_speed(swept):
+    (section,) = sweep_sections(build_table("eval", rows(swept)))
+    assert [name for name, _ in section["samplings"]] == ["sampler ancestral", "sampler ddim"]
+    svg = next(plot for plot in section["plots"] if "PESQ" in plot)
+    assert {"6", "12", "25", "50", "network evaluations", "RTF (dotted)"} <= set(texts(svg))
+
+
+def texts(svg):
+    tree = xml.etree.ElementTree.fromstring(svg)
+    return [element.text for element in tree.iter("{http://www.w3.org/2000/svg}text")]
+
+
+def test_a_plot_without_intervals_or_speed():
+    svg = sweep_svg("MCD", {"one": ([6], [1.0], [1.0], [1.0])}, ([], []))
+    assert "RTF (dotted)" not in texts(svg) and "6" in texts(svg)
+
+
+def test_models_of_one_name_are_told_apart(exp, decode):
+    for weights in "vw":
+        (exp / f"train_{weights}").mkdir()
+        (exp / f"train_{weights}" / "config.yaml").write_text(json.dumps({"model": {"levels": weights}}))
+        for steps in (6, 12, 25):
+            decode(f"d{steps}", steps, weights=weights, experiment=f"train_{weights}")
+    assert {sweep.model for sweep in find_sweeps(rows(exp))} == {"Some Net, levels v", "Some Net, levels w"}
