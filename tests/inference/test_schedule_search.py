@@ -8,7 +8,7 @@ import pytest
 
 from vocoders import cli
 from vocoders.config import load
-from vocoders.io.audio import write_wave
+from vocoders.io.audio import read_wave, write_wave
 from vocoders.io.files import read_jsonl
 from vocoders.io.tables import write_table
 
@@ -53,7 +53,7 @@ def test_the_found_schedule_is_the_best_of_its_record_and_decodes(work):
     assert settings["utterances"] == ["a", "b"] and 0 < len(lines) <= 9
     best = min(lines, key=lambda line: line["score"])
     found = load("found.yaml")
-    assert found == {"schedule": best["betas"]} and len(found["schedule"]) == 3
+    assert found == {"schedule": best["betas"], "schedule_name": "searched"} and len(found["schedule"]) == 3
     run("decode exp/tiny dump/dev out --schedule found.yaml --device cpu")
     assert json.loads((work / "out/system.json").read_text())["options"]["schedule"] == best["betas"]
 
@@ -100,11 +100,44 @@ def test_the_grid_is_searched_too(work):
     assert np.abs(mantissas - mantissas.round()).max() < 1e-6 and mantissas.min() >= 1 and mantissas.max() <= 9.001
 
 
+def test_both_methods_are_compared_in_one_run_and_the_better_is_written(work, capsys):
+    run(SEARCH.replace("--steps 3", "--steps 1") + " --method both --budget 3")
+    printed = [line.split() for line in capsys.readouterr().out.splitlines()]
+    scores = {line[0]: float(line[2].rstrip(",")) for line in printed[:2]}
+    counts = {line[0]: int(line[5]) for line in printed[:2]}
+    assert counts == {"descent:": 3, "grid:": 9}  # of the 60 allowed: with one step there are no more
+    _, *lines = read_jsonl("found.jsonl")
+    assert len(lines) == 12
+    assert min(scores.values()) == pytest.approx(min(line["score"] for line in lines), abs=1e-4)
+    assert load("found.yaml")["schedule"] == min(lines, key=lambda line: line["score"])["betas"]
+    assert [line[0] for line in printed[:2]] == sorted(scores, key=scores.get)
+
+
+def test_what_comes_after_the_beginning_does_not_matter(work):
+    table = {utterance: f"other_{utterance}.wav" for utterance in "abc"}
+    for utterance, path in table.items():
+        wave = read_wave(f"{utterance}.wav")[0].copy()
+        wave[4000:] *= 0.1
+        write_wave(path, wave, 8000)
+    write_table("other.scp", table)
+    (work / "mel.yaml").write_text(MEL)
+    run("features --config mel.yaml other.scp other")
+    scores = {}
+    for features, name in (("dump/dev", "one"), ("other", "two")):
+        for seconds in ("0.4", "1"):
+            output = f"{name}{seconds.replace('.', '')}"
+            run(SEARCH.replace("dump/dev found", f"{features} {output}") + f" --seconds {seconds} --budget 2")
+            scores[name, seconds] = [line["score"] for line in read_jsonl(f"{output}.jsonl")[1:]]
+    assert scores["one", "0.4"] == scores["two", "0.4"]
+    assert scores["one", "1"] != scores["two", "1"]
+
+
 @pytest.mark.parametrize(
     "change, sentence",
     [
         ("--score mr_stt", "--score mr_stt: no such score; did you mean 'mr_stft'?"),
         ("--steps 0", "--steps: expected a positive number, found 0"),
+        ("--seconds -1", "--seconds: expected a positive number, found -1.0"),
         ("--budget 0", "--budget: expected a positive number, found 0"),
         ("--checkpoint gone.pt", "gone.pt: no such file"),
     ],

@@ -17,9 +17,10 @@ def main(
     output: str,
     *,
     steps: int = 6,
-    method: Literal["descent", "grid"] = "descent",
+    method: Literal["descent", "grid", "both"] = "descent",
     budget: int = 100,
     utterances: int = 4,
+    seconds: float | None = None,
     score: str = "log_mel_mae",
     config: str | None = None,
     checkpoint: str = "best",
@@ -33,9 +34,11 @@ def main(
         features: feature directory of the dev set.
         output: YAML file to write.
         steps: number of steps of the schedule.
-        method: descent: pattern search from steps spread evenly; grid: the published grid, or a random part of it.
+        method: descent: pattern search from steps spread evenly; grid: the published grid, or a random part of it;
+            both: descent, and the grid with twenty times the budget, to see what that is worth.
         budget: how many schedules are scored at most.
         utterances: how many utterances, spread over the set.
+        seconds: score no more than so much of the beginning of each.
         score: what is optimised: a score of ``vocoders score``, such as log_mel_mae, pesq or estoi.
         config: other options of synthesis (YAML), such as sampler and temperature.
         checkpoint: which one of an experiment directory: best, last, step-N, or a file.
@@ -46,7 +49,11 @@ def main(
     from vocoders.inference.schedule_search import search
 
     options = load(config) if config else {}
-    options = {key: value for key, value in options.items() if key not in ("schedule", "steps")}
-    how = {"checkpoint": checkpoint, "steps": steps, "method": method, "budget": budget, "utterances": utterances}
-    betas, value = search(experiment, features, output, **how, score=score, options=options, seed=seed, nj=nj)
-    print(f"{output}: {score} {value:.4f} with {', '.join(f'{beta:.3g}' for beta in betas)}")
+    options = {key: value for key, value in options.items() if key not in ("schedule", "schedule_name", "steps")}
+    what = {"checkpoint": checkpoint, "utterances": utterances, "seconds": seconds, "score": score, "options": options}
+    how = {"steps": steps, "method": method, "budget": budget, "seed": seed, "nj": nj}
+    found = search(experiment, features, output, **what, **how)
+    for best in found:
+        betas = ", ".join(f"{beta:.3g}" for beta in best.betas)
+        print(f"{best.method}: {score} {best.score:.4f}, best of {best.count} schedules: {betas}")
+    print(output)

@@ -13,7 +13,7 @@ import signal
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 
@@ -34,6 +34,19 @@ from vocoders.scoring.metrics import METRICS, load_metric
 from vocoders.scoring.signal import Signal
 from vocoders.seeding import seeded
 
+METHODS = ("descent", "grid")
+GRID_SHARE = 20  # how many more schedules the grid may score where both methods are run
+
+
+@dataclass(frozen=True)
+class Found:
+    """The best schedule of a method, from the cleanest step on; ``count`` schedules were scored for it."""
+
+    method: str
+    betas: tuple[float, ...]
+    score: float
+    count: int
+
 
 @dataclass(frozen=True)
 class Task:
@@ -44,6 +57,7 @@ class Task:
     features: str
     utterances: tuple[str, ...]
     score: str
+    seconds: float | None
     options: tuple[tuple[str, object], ...]
     seed: int
 
@@ -57,9 +71,13 @@ class Judge:
         self.options = config.typed(self.vocoder.synthesize, dict(task.options), skip=1, where="decode")
         self.options.pop("generator", None)
         reader = FeatureReader(task.features)
-        self.mels = {utt: torch.from_numpy(reader.mel(utt)) for utt in task.utterances}
-        rate = self.vocoder.sample_rate
-        self.references = {utt: Signal(reader.wave(utt) / 32768, rate) for utt in task.utterances}
+        rate, hop_size = self.vocoder.sample_rate, self.vocoder.hop_size
+        frames = {utt: reader.frames[utt] for utt in task.utterances}
+        if task.seconds:
+            frames = {utt: min(count, math.ceil(task.seconds * rate / hop_size)) for utt, count in frames.items()}
+        self.mels = {utt: torch.from_numpy(reader.mel(utt, 0, count)) for utt, count in frames.items()}
+        waves = {utt: reader.wave(utt, 0, count * hop_size) for utt, count in frames.items()}
+        self.references = {utt: Signal(wave / 32768, rate) for utt, wave in waves.items()}
         self.metric, self.sign = metric_of(task.score)
 
     @torch.inference_mode()
@@ -88,13 +106,16 @@ def metric_of(score):
     raise InputError(f"--score {score}: no such score; {config.hint(score, known)}")
 
 
-def search(experiment, features, output, *, checkpoint, steps, method, budget, utterances, score, options, seed, nj):
-    """Writes ``output`` (YAML) and its record beside it; returns (betas, score)."""
+def search(
+    experiment, features, output, *, checkpoint, steps, method, budget, utterances, seconds, score, options, seed, nj
+):
+    """Writes ``output`` (YAML) and its record beside it; returns what each method found, the best first."""
     output = Path(output)
     if output.suffix not in (".yaml", ".yml"):
         raise InputError(f"{output}: the schedule is a YAML file, give it that ending")
-    for name, value in (("steps", steps), ("budget", budget), ("utterances", utterances), ("nj", nj)):
-        if value < 1:
+    numbers = {"steps": steps, "budget": budget, "utterances": utterances, "nj": nj, "seconds": seconds}
+    for name, value in numbers.items():
+        if value is not None and not value > 0:
             raise InputError(f"--{name}: expected a positive number, found {value}")
     _, sign = metric_of(score)  # told now if there is none
     vocoder = load_vocoder(trained_path(str(experiment), checkpoint), which=checkpoint)
@@ -106,11 +127,13 @@ def search(experiment, features, output, *, checkpoint, steps, method, budget, u
         raise InputError(f"{features}: its mels are not those of the checkpoint ({'; '.join(found.difference(spec))})")
     reader = FeatureReader(features)
     chosen = tuple(reader.utterances[:: max(1, len(reader.utterances) // utterances)][:utterances])
-    task = Task(str(experiment), checkpoint, str(features), chosen, score, tuple(sorted(options.items())), seed)
+    ordered = tuple(sorted(options.items()))
+    task = Task(str(experiment), checkpoint, str(features), chosen, score, seconds, ordered, seed)
     settings = {
         "weights": weights_hash(vocoder),
         "features": reader.digest(),
         "utterances": list(chosen),
+        "seconds": seconds,
         "score": score,
         "options": options,
         "seed": seed,
@@ -118,25 +141,49 @@ def search(experiment, features, output, *, checkpoint, steps, method, budget, u
         "steps": steps,
     }
     record = Record(output.with_suffix(".jsonl"), settings)
-    with _judges(task, nj) as judge_all, progress(total=budget, unit="schedule", desc=f"search {output.name}") as bar:
+    budgets = {name: budget for name in METHODS if method in (name, "both")}
+    if method == "both":
+        budgets["grid"] *= GRID_SHARE
+    start = vocoder.schedule.spread(steps).beta.tolist()
+    with _judges(task, nj) as judge_all:
+        found = [
+            _run(name, allowed, steps, start, _Scores(record, judge_all, sign, allowed, f"{name} {output.name}"), seed)
+            for name, allowed in budgets.items()
+        ]
+    found.sort(key=lambda each: each.score)
+    if not math.isfinite(found[0].score):
+        raise InputError(f"{output}: no schedule of {len(record.known)} has a defined {score}; choose another --score")
+    found = [replace(each, score=sign * each.score) for each in found]
+    write_text(output, _as_yaml(found, settings))
+    return found
 
-        def scores(candidates):
-            missing = list(dict.fromkeys(c for c in candidates if c not in record.known))
-            for betas, value in zip(missing, judge_all(missing)):
-                record.add(betas, value)
-                bar.update()
-                bar.set_postfix_str(f"best {sign * min(record.known.values()):.4f}")
-            return [record.known[c] for c in candidates]
 
+def _run(method, budget, steps, start, scores, seed):
+    with scores.bar:
         if method == "grid":
             betas, value = search_grid(scores, steps, budget=budget, seed=seed)
         else:
-            start = vocoder.schedule.spread(steps).beta.tolist()
             betas, value = search_descent(scores, start, budget=budget)
-    if not math.isfinite(value):
-        raise InputError(f"{output}: no schedule of {len(record.known)} has a defined {score}; choose another --score")
-    write_text(output, _as_yaml(betas, sign * value, len(record.known), settings))
-    return betas, sign * value
+    return Found(method, betas, value, scores.asked)
+
+
+class _Scores:
+    """What a method asks: the record where it knows, else the judges; counts what was asked for."""
+
+    def __init__(self, record, judge_all, sign, budget, name):
+        self.record, self.judge_all, self.sign, self.asked = record, judge_all, sign, 0
+        self.bar = progress(total=budget, unit="schedule", desc=f"search {name}")
+
+    def __call__(self, candidates):
+        known = self.record.known
+        missing = list(dict.fromkeys(c for c in candidates if c not in known))
+        self.asked += len(candidates)
+        self.bar.update(len(candidates) - len(missing))
+        for betas, value in zip(missing, self.judge_all(missing)):
+            self.record.add(betas, value)
+            self.bar.update()
+            self.bar.set_postfix_str(f"best {self.sign * min(known.values()):.4f}")
+        return [known[c] for c in candidates]
 
 
 class Record:
@@ -189,8 +236,12 @@ def _judge(task, betas):
     return judge_of(task)(betas)
 
 
-def _as_yaml(betas, value, count, settings):
-    found = f"{settings['score']} {value:.4f} on {len(settings['utterances'])} utterances"
-    how = f"best of {count} by {settings['method']}, weights {settings['weights']}, seed {settings['seed']}"
-    options = config.dump(settings["options"]) if settings["options"] else ""
-    return f"# {found}; {how}\n{options}schedule: [{', '.join(map(repr, betas))}]\n"
+def _as_yaml(found, settings):
+    """The best schedule with the options it was searched with; what was found, by which method, stands above it."""
+    seconds = settings["seconds"]
+    where = f"{len(settings['utterances'])} utterances" + (f", at most {seconds:g} s of each" if seconds else "")
+    lines = [f"# {each.method}: {settings['score']} {each.score:.4f}, best of {each.count}" for each in found]
+    lines.append(f"# on {where}; weights {settings['weights']}, seed {settings['seed']}")
+    lines += config.dump(settings["options"]).splitlines() if settings["options"] else []
+    lines += [f"schedule: [{', '.join(map(repr, found[0].betas))}]", "schedule_name: searched"]
+    return "\n".join(lines) + "\n"
