@@ -25,7 +25,12 @@ def load(path, overrides=None):
     base = config.pop("base", None)
     if base is not None:
         config = merge(load(path.parent / base), config)
-    for key, value in (overrides or {}).items():
+    return override(config, overrides or {})
+
+
+def override(config, overrides):
+    """``config`` with ``overrides`` on top, which map dotted keys to values."""
+    for key, value in overrides.items():
         change = _plain(value)
         for part in reversed(key.split(".")):
             change = {part: change}

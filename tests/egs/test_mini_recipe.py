@@ -156,3 +156,14 @@ def test_the_same_command_again_makes_nothing_anew(recipe):
     assert len(costly) >= 12 + 3 + 3 + 8 and len(scores) == 4
     assert (recipe / EXPERIMENT / "metrics.jsonl").read_bytes() == metrics
     assert [path for pattern in patterns for path in recipe.glob(pattern)] == costly
+
+
+def test_numbers_of_steps_have_tables_of_their_own(recipe):
+    finish(recipe, *OPTIONS, "--stage", "4", "--decode_steps", "1 2 3")
+    places = [f"{EXPERIMENT}/decode_6steps_{count}steps_best/eval" for count in (1, 2, 3)]
+    for count, place in zip((1, 2, 3), places):
+        assert json.loads((recipe / place / "summary.json").read_text())["system"]["evaluations"] == count
+    text = (recipe / "RESULTS.md").read_text()
+    (line,) = [line for line in text.splitlines() if line.startswith("| network evaluations")][:1]
+    assert [cell.strip() for cell in line.split("|")[2:-1]] == ["1", "2", "3", "6"]  # six are of the run before
+    assert "Quality against network evaluations" in (recipe / "exp/report.html").read_text()

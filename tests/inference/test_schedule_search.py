@@ -92,6 +92,15 @@ def test_other_options_of_synthesis_are_searched_with_and_stand_in_the_result(wo
     assert (work / "out/wav/a.wav").read_bytes() == (work / "out2/wav/a.wav").read_bytes()
 
 
+def test_options_on_the_command_line_replace_those_of_the_file(work, capsys):
+    (work / "decode.yaml").write_text("{steps: 50, temperature: 0.5}")
+    run("decode exp/tiny dump/dev out --config decode.yaml --device cpu --decode.steps 2 --decode.sampler ddim")
+    made = json.loads((work / "out/system.json").read_text())
+    assert made["options"] == {"steps": 2, "temperature": 0.5, "sampler": "ddim"} and made["evaluations"] == 2
+    assert cli.main(["decode", "exp/tiny", "dump/dev", "out", "--decoder.steps", "2"]) == 1
+    assert "has no option 'decoder'; did you mean 'decode'?" in capsys.readouterr().err
+
+
 def test_the_grid_is_searched_too(work):
     run(SEARCH + " --method grid")
     _, *lines = read_jsonl("found.jsonl")

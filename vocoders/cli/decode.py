@@ -8,7 +8,8 @@ run goes on where it was; other settings in the same directory start it anew.
   vocoders decode griffin_lim dump/mel_nvidia_22k/eval exp/griffin_lim/eval
   vocoders decode --config conf/decode.yaml exp/diffwave dump/mel_nvidia_22k/eval exp/diffwave/decode_best/eval
 
-The configuration holds options of the system's synthesis, for DiffWave for instance {steps: 6}.
+The configuration holds options of the system's synthesis, for DiffWave for instance {steps: 6}.  --decode.KEY VALUE
+changes one of them.
 """
 
 
@@ -23,6 +24,7 @@ def main(
     device: str = "auto",
     seed: int = 0,
     convert_mel: bool = False,
+    overrides: dict | None = None,
 ):
     """Decodes.
 
@@ -36,8 +38,9 @@ def main(
         device: cpu, cuda, or auto for cuda where there is one.
         seed: everything random in an utterance depends on it and on the utterance's id.
         convert_mel: convert mels that differ from the checkpoint's only in how they are compressed.
+        overrides: dotted keys laid over the options of synthesis.
     """
-    from vocoders.config import load
+    from vocoders.config import load, override, refuse_unknown
     from vocoders.inference.decode import Decoder, summary
     from vocoders.inference.system import open_system
 
@@ -45,6 +48,9 @@ def main(
     where = config or "decode"
     if schedule:
         options, where = {**options, "steps": None, **load(schedule)}, schedule
+    changed = override({"decode": options}, overrides or {})
+    refuse_unknown(changed, ["decode"], "vocoders decode")
+    options = changed["decode"]
     opened = open_system(system, checkpoint=checkpoint, options=options, device=device, where=where)
     records = Decoder(opened, features, output, seed=seed, convert_mel=convert_mel).run()
     print(f"{output}: {summary(records)}")
