@@ -37,6 +37,10 @@ NOT_RUN = {  # page -> the command of each block that is not run
         "./run.sh",
         "./run.sh --download_dir /path/to/LJSpeech-1.1 --num_dev 2 --num_eval 4 --ngpu 0 "
         "--train_config conf/diffwave_small.yaml --decode_config conf/decode_small.yaml",
+        "./run.sh --stage 4 --ngpu 0 --train_config conf/wavegrad_small.yaml "
+        '--decode_config conf/decode_dpm_solver.yaml --decode_steps "6 12 25 50"',
+        "./run.sh --stage 4 --ngpu 0 --train_config conf/wavegrad_small.yaml "
+        "--decode_config exp/train_wavegrad_small/schedule_6.yaml",
     ],
     RECIPES: [
         "./run.sh --download_dir /path/to/wavs --ngpu 0 --mel_config local/mel_8k.yaml "
