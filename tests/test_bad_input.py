@@ -334,8 +334,13 @@ SCHEDULES = {  # decoding options, and the sentence about them
     "schedule: {rule: linear, steps: 6, first: 1.0e-4}": "schedule: the rule linear needs a last",
     "schedule: {rule: fibonacci, steps: 40, first: 0.01}": "schedule: expected betas between 0 and 1, number 11 of 40 "
     "is 1.44",  # 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144
-    "schedule: {rule: exponential, steps: 6, first: 0.0, last: 0.5}": "schedule: expected positive steps and first, "
-    "found 6 and 0",
+    "schedule: {rule: exponential, steps: 6, first: 0.0, last: 0.5}": "schedule: first: expected a positive number, "
+    "found 0",
+    "schedule: {rule: exponential, steps: 6, first: 0.1, last: -0.5}": "schedule: last: expected a positive number, "
+    "found -0.5",
+    "schedule: {rule: linear, steps: -5, first: 0.1, last: 0.5}": "schedule: steps: expected a positive number, found "
+    "-5",
+    "schedule: {rule: fibonacci, steps: 5, first: 0.01, last: 0.0}": "schedule: the rule fibonacci has no last",
     "{sampler: dpm_solver, eta: 0.5}": "eta is an option of the sampler ddim, not of dpm_solver",
 }
 

@@ -89,3 +89,13 @@ def test_a_method_is_built_from_its_signature():
     assert config.build(Voice().speak, {"steps": 2}, "mel", where="decode") == ("mel", 2)
     with pytest.raises(InputError, match="decode has no option 'stops'"):
         config.build(Voice().speak, {"stops": 2}, "mel", where="decode")
+
+
+def test_the_place_of_options_may_have_any_name():
+    def takes(number: int = 1):
+        pass
+
+    place = 'my "own" decode.yaml and more'
+    assert config.typed(takes, {"number": 2}, where=place) == {"number": 2}
+    with pytest.raises(InputError, match=rf"^{place}\.number: .*many"):
+        config.typed(takes, {"number": "many"}, where=place)

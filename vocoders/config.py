@@ -13,6 +13,8 @@ import yaml
 
 from vocoders.errors import InputError
 
+SECTION = "options"  # what jsonargparse calls any section: its names may have no blanks, those of files may
+
 
 def load(path, overrides=None):
     """The mapping in a YAML file over that of its ``base:`` file, with ``overrides`` on top.
@@ -79,15 +81,15 @@ def typed(factory, options, *, skip=0, where):
         factory, skip = factory.__func__, skip + 1  # itself
     skip = {skip} if skip else None
     if inspect.isclass(factory):
-        parser.add_class_arguments(factory, where, skip=skip, instantiate=False)
+        parser.add_class_arguments(factory, SECTION, skip=skip, instantiate=False)
     else:
-        parser.add_function_arguments(factory, where, skip=skip)
-    known = [name[len(where) + 1 :] for name in _leaves(parser.get_defaults().as_dict())]
+        parser.add_function_arguments(factory, SECTION, skip=skip)
+    known = [name[len(SECTION) + 1 :] for name in _leaves(parser.get_defaults().as_dict())]
     _refuse_unknown_keys(options, known, where)
     if not known:  # jsonargparse makes no section for a function without options
         return {}
     try:
-        section = parser.instantiate(parser.parse_object({where: _plain(options)}))[where]
+        section = parser.instantiate(parser.parse_object({SECTION: _plain(options)}))[SECTION]
     except (ArgumentError, TypeError) as error:
         raise InputError(_one_sentence(error, where)) from None
     return vars(section)
@@ -138,7 +140,8 @@ def _plain(value):
 def _one_sentence(error, where):
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = " ".join(lines)
-    return re.sub(r'^Parser key "([^"]+)":\s*', r"\1: ", text) if text else f"{where}: {error!r}"
+    named = re.sub(rf'^Parser key "{SECTION}([^"]*)":\s*', lambda match: f"{where}{match[1]}: ", text)
+    return named if text else f"{where}: {error!r}"
 
 
 def _read(path):

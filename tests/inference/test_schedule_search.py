@@ -97,8 +97,25 @@ def test_options_on_the_command_line_replace_those_of_the_file(work, capsys):
     run("decode exp/tiny dump/dev out --config decode.yaml --device cpu --decode.steps 2 --decode.sampler ddim")
     made = json.loads((work / "out/system.json").read_text())
     assert made["options"] == {"steps": 2, "temperature": 0.5, "sampler": "ddim"} and made["evaluations"] == 2
+    (work / "listed.yaml").write_text("{schedule: [0.1, 0.2, 0.3], schedule_name: mine}")
+    run("decode exp/tiny dump/dev out --config listed.yaml --device cpu --decode.steps 2")
+    made = json.loads((work / "out/system.json").read_text())
+    assert (made["options"], made["schedule_name"]) == ({"steps": 2}, None)
+    wrong = "decode exp/tiny dump/dev new --config listed.yaml --device cpu --decode.steps 0"
+    assert cli.main(wrong.split()) == 1
+    assert "listed.yaml and --decode: steps: expected a positive number, found 0" in capsys.readouterr().err
     assert cli.main(["decode", "exp/tiny", "dump/dev", "out", "--decoder.steps", "2"]) == 1
     assert "has no option 'decoder'; did you mean 'decode'?" in capsys.readouterr().err
+
+
+def test_a_new_name_of_a_schedule_decodes_nothing_anew(work):
+    (work / "listed.yaml").write_text("{schedule: [0.1, 0.2], schedule_name: mine}")
+    run("decode exp/tiny dump/dev out --config listed.yaml --device cpu")
+    times = {path: path.stat().st_mtime_ns for path in work.glob("out/wav/*.wav")}
+    (work / "listed.yaml").write_text("{schedule: [0.1, 0.2], schedule_name: yours}")
+    run("decode exp/tiny dump/dev out --config listed.yaml --device cpu")
+    assert json.loads((work / "out/system.json").read_text())["schedule_name"] == "yours"
+    assert len(times) == 3 and all(path.stat().st_mtime_ns == time for path, time in times.items())
 
 
 def test_the_grid_is_searched_too(work):

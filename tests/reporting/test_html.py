@@ -59,7 +59,7 @@ def test_each_table_says_its_own_n(written, exp):
     for path in exp.rglob("other/summary.json"):
         path.write_text(json.dumps({**json.loads(path.read_text()), "n": 2}))
     said = [text for text in Page(written()).text if text.startswith("Mean ±")]
-    assert ["over n = 3 utterances;" in said[0], "over n = 2 utterances;" in said[1]] == [True, True]
+    assert ["over utterances, n = 3;" in said[0], "over utterances, n = 2;" in said[1]] == [True, True]
 
 
 def test_every_player_holds_a_whole_wave(written, exp):

@@ -1,10 +1,12 @@
 """Trainings with several seeds as one row, and paired differences between rows."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 
+from vocoders.cli.report import main
 from vocoders.errors import InputError
 from vocoders.io.files import append_jsonl, write_json
 from vocoders.reporting.differences import difference_table
@@ -53,11 +55,12 @@ def seeds(tmp_path):
 
 def test_seeds_of_one_configuration_are_one_row_over_all_their_scores(seeds):
     first, second = pool(rows(seeds))
-    assert (first.trainings, second.trainings) == (3, 3)
+    assert (len(first.members), len(second.members)) == (3, 3)
     every = [value["pesq"] for member in first.members for value in member.scores.values()]
     entry = first.metrics["pesq"]
     assert entry["mean"] == pytest.approx(np.mean(every)) and entry["n"] == 4
-    assert entry["low"] < entry["mean"] < entry["high"]
+    alone = first.members[0].summary
+    assert entry["low"] < entry["mean"] < entry["high"] and entry["n"] == alone["n"]
     assert first.summary["rtf"]["total"] == pytest.approx(0.2)
     table = build_table("eval", [first, second])
     assert table.columns[0].cells == ["Net, levels steps", "Net, levels log_snr"]
@@ -69,7 +72,28 @@ def test_anything_else_that_differs_keeps_rows_apart(tmp_path):
     trained(tmp_path, "a", [1.0, 2.0], seed=0)
     trained(tmp_path, "b", [1.0, 2.0], seed=1, max_steps=7)
     trained(tmp_path, "c", [1.0, 2.0], seed=2, options={"steps": 6})
-    assert [row.trainings for row in pool(rows(tmp_path))] == [1, 1, 1]
+    assert len(pool(rows(tmp_path))) == 3
+
+
+def test_one_training_twice_is_refused(tmp_path):
+    trained(tmp_path, "a", [1.0, 2.0], seed=3)
+    trained(tmp_path, "b", [1.0, 2.0], seed=3)
+    with pytest.raises(InputError, match="differ in nothing, not even the seed"):
+        pool(rows(tmp_path))
+
+
+def test_two_checkpoints_of_one_training_are_two_rows(tmp_path):
+    trained(tmp_path, "a", [1.0, 2.0], seed=0)
+    shutil.copytree(tmp_path / "a" / "decode", tmp_path / "a" / "decode_last")
+    assert [row.place for row in pool(rows(tmp_path))] == ["a/decode", "a/decode_last"]
+
+
+def test_waves_from_elsewhere_are_never_pooled(tmp_path):
+    for name in ("a", "b"):
+        trained(tmp_path, name, [1.0, 2.0], seed=0)
+        path = tmp_path / name / "decode" / "eval" / "summary.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "system": None}))
+    assert len(pool(rows(tmp_path))) == 2
 
 
 def test_an_utterance_undefined_in_one_training_is_in_no_mean(tmp_path):
@@ -107,10 +131,38 @@ def test_no_effect_has_no_mark(tmp_path):
     assert "*" not in cell
 
 
-@pytest.mark.parametrize("against, found", [("gone*", "none"), ("*", "a_seed0/decode and b_seed0/decode")])
-def test_what_rows_are_compared_with_is_one_row(seeds, against, found):
-    with pytest.raises(InputError, match=rf"expected the path of one row of eval, found {found}"):
-        difference_table("eval", pool(rows(seeds)), against)
+def test_what_rows_are_compared_with_is_one_row(seeds):
+    with pytest.raises(InputError, match="the path of one row of eval, found a_seed0/decode and b_seed0/decode"):
+        difference_table("eval", pool(rows(seeds)), "*")
+    assert difference_table("eval", pool(rows(seeds)), "gone*") is None  # another set may have it
+    with pytest.raises(InputError, match=r"--against gone\*: no row has such a path"):
+        main(str(seeds), against="gone*")
+
+
+def test_scores_that_a_row_lacks_or_that_are_undefined_are_no_differences(tmp_path):
+    trained(tmp_path, "a", [1.0, 2.0, 3.0, np.nan], seed=0)
+    trained(tmp_path, "b", [1.1, 2.1, 3.1, 4.1], seed=0, levels="log_snr")
+    trained(tmp_path, "c", [1.2, 2.2, 3.2, 4.2], seed=0, levels="more")
+    path = tmp_path / "c" / "decode" / "eval" / "summary.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "metrics": {}}))
+    table = difference_table("eval", rows(tmp_path), "a/*")
+    assert table.columns[1].cells == ["–", "–"]
+
+
+def test_trainings_are_paired_by_their_seeds_or_not_at_all(tmp_path):
+    for name, seeds in (("a", (0, 1)), ("b", (1, 2))):
+        for seed in seeds:
+            trained(tmp_path, f"{name}{seed}", [1.0, 2.0], seed=seed, levels=name)
+    with pytest.raises(InputError, match=r"cannot be paired, the seeds are \[1, 2\] and \[0, 1\]"):
+        difference_table("eval", pool(rows(tmp_path)), "a0/*")
+
+
+def test_several_trainings_less_one_row_keep_their_spread(tmp_path):
+    trained(tmp_path, "a", [1.0, 2.0, 3.0, 4.0], seed=0)
+    for seed, better in enumerate((0.0, 1.0, 2.0)):
+        trained(tmp_path, f"b{seed}", [1.0 + better, 2.0 + better, 3.0 + better, 4.0 + better], seed=seed, levels="x")
+    (cell,) = difference_table("eval", pool(rows(tmp_path)), "a/*").columns[1].cells
+    assert cell == "+1.000 ± 2.484"  # t(0.975, 2) * 1 / sqrt(3)
 
 
 def test_only_some_rows(seeds):

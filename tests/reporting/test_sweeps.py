@@ -6,9 +6,8 @@ import xml.etree.ElementTree
 import pytest
 
 from vocoders.cli.report import main
-from vocoders.reporting.plots import sweep_svg
 from vocoders.reporting.results import find_results
-from vocoders.reporting.sweeps import find_sweeps, sweep_sections, sweep_tables, unswept
+from vocoders.reporting.sweeps import _points, find_sweeps, sweep_sections, sweep_tables, unswept
 from vocoders.reporting.tables import build_table
 
 PESQ = {("ancestral", 6): 1.1, ("ancestral", 12): 1.2, ("ancestral", 25): 1.3, ("ddim", 6): 1.4, ("ddim", 50): 1.5}
@@ -41,8 +40,8 @@ def rows(exp):
 
 def test_a_sweep_is_a_model_and_a_way_to_sample_by_rising_evaluations(swept):
     sweeps = {sweep.sampling: sweep for sweep in find_sweeps(rows(swept))}
-    assert sweeps["sampler ancestral"].evaluations == [6, 12, 25]
-    assert sweeps["sampler ddim"].evaluations == [6, 50]
+    assert sweeps["evenly spread steps, sampler ancestral"].evaluations == [6, 12, 25]
+    assert sweeps["evenly spread steps, sampler ddim"].evaluations == [6, 50]
     assert len(sweeps) == 2  # train_x/decode_best says neither weights nor evaluations
     left = [result.place for result in unswept(rows(swept), list(sweeps.values()))]
     assert left == ["recording", "griffin_lim", "train_x/decode_best"]
@@ -81,7 +80,7 @@ def test_the_block_has_each_row_once_and_says_how_it_was_made(swept, tmp_path, c
     main(str(swept), results=str(tmp_path / "R.md"), html=str(tmp_path / "r.html"))
     text = (tmp_path / "R.md").read_text()
     assert text.count("### eval: PESQ ↑") == 1 and text.count("1.300 ± 0.150") == 1
-    assert "- Some Net: sampler ddim: `vocoders decode <exp/train_x>`" in text
+    assert "- Some Net: evenly spread steps, sampler ddim: `vocoders decode <exp/train_x>`" in text
     assert "likewise `train_x/ddim_50`" in text
     page = (tmp_path / "r.html").read_text()
     assert "Quality against network evaluations" in page and page.count("Some Net, 25 steps") > 0
@@ -92,7 +91,9 @@ def test_the_block_has_each_row_once_and_says_how_it_was_made(swept, tmp_path, c
 
 def test_plots_have_a_line_per_sampling_and_one_of_speed(swept):
     (section,) = sweep_sections(build_table("eval", rows(swept)))
-    assert [name for name, _ in section["samplings"]] == ["sampler ancestral", "sampler ddim"]
+    assert [name for name, _ in section["samplings"]] == [
+        f"evenly spread steps, sampler {sampler}" for sampler in ("ancestral", "ddim")
+    ]
     svg = next(plot for plot in section["plots"] if "PESQ" in plot)
     assert {"6", "12", "25", "50", "network evaluations", "RTF (dotted)"} <= set(texts(svg))
 
@@ -102,9 +103,46 @@ def texts(svg):
     return [element.text for element in tree.iter("{http://www.w3.org/2000/svg}text")]
 
 
-def test_a_plot_without_intervals_or_speed():
-    svg = sweep_svg("MCD", {"one": ([6], [1.0], [1.0], [1.0])}, ([], []))
-    assert "RTF (dotted)" not in texts(svg) and "6" in texts(svg)
+def test_points_are_means_with_their_bounds_where_they_are_defined(exp, decode):
+    for steps in (6, 12, 25):
+        decode(f"d{steps}", steps, steps / 10)
+    change = json.loads((exp / "train_x/d12/eval/summary.json").read_text())
+    change["metrics"]["pesq"] |= {"mean": None, "low": None, "high": None}
+    (exp / "train_x/d12/eval/summary.json").write_text(json.dumps(change))
+    change["metrics"]["pesq"] |= {"mean": 2.5}  # of one utterance, without an interval
+    (exp / "train_x/d25/eval/summary.json").write_text(json.dumps({**change, "system": system(exp, "d25")}))
+    (sweep,) = find_sweeps(rows(exp))
+    assert _points(sweep, "pesq") == [(6, 0.6, pytest.approx(0.5), pytest.approx(0.8)), (25, 2.5, 2.5, 2.5)]
+    (section,) = sweep_sections(build_table("eval", rows(exp)))
+    svg = next(plot for plot in section["plots"] if "PESQ" in plot)
+    assert "25" in texts(svg) and "12" not in texts(svg)
+
+
+def system(exp, name):
+    return json.loads((exp / f"train_x/{name}/eval/summary.json").read_text())["system"]
+
+
+def test_a_second_row_of_one_number_of_steps_is_not_lost(exp, decode):
+    for steps in (6, 12, 25):
+        decode(f"d{steps}", steps, schedule=[1e-4] * steps, schedule_name="searched")
+    decode("other6", 6, 4.5, schedule=[1e-3] * 6, schedule_name="searched")
+    decode("own", 25, 3.5)
+    found = {sweep.sampling: sweep.evaluations for sweep in find_sweeps(rows(exp))}
+    assert found == {
+        "searched schedule": [6, 12, 25],
+        "searched schedule [train_x/other6]": [6],
+        "evenly spread steps": [25],
+    }
+    cells = [cell for table in sweep_tables("eval", find_sweeps(rows(exp))) for row in table.rows for cell in row]
+    assert {"4.500 ± 0.150", "3.500 ± 0.150"} <= set(cells)
+
+
+def test_the_training_schedule_is_another_way_than_as_many_steps_spread_evenly(exp, decode, add_result):
+    for steps in (6, 12, 50):
+        decode(f"d{steps}", steps)
+    add_result("train_x/whole", 4.5, options={}, evaluations=50, weights="w")
+    found = {sweep.sampling: sweep.evaluations for sweep in find_sweeps(rows(exp))}
+    assert found == {"evenly spread steps": [6, 12, 50], "training schedule": [50]}
 
 
 def test_models_of_one_name_are_told_apart(exp, decode):

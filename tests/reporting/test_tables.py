@@ -98,10 +98,10 @@ def test_no_line_is_wider_than_a_screen_and_all_pieces_name_the_systems(exp):
 
 
 def test_the_block_says_how_rows_were_made(exp):
-    block = results_block([table(exp)], "abc123")
+    block = results_block([table(exp)], "abc123", [table(exp)])
     assert "code at abc123" in block
     assert "- Some Net, 6 steps: `vocoders decode <exp/train_x>`, seed 7, code at 0123abc, mel abc" in block
-    assert "n = 3 utterances" in block
+    assert "over utterances, n = 3;" in block
 
 
 def change(path, **changes):
@@ -112,14 +112,14 @@ def test_the_legend_has_the_n_of_every_table(exp):
     for path in exp.rglob("eval"):
         shutil.copytree(path, path.with_name("other"))
     tables = [table(exp, name) for name in ("eval", "other")]
-    assert " over n = 3 utterances; " in legend(tables)
+    assert " over utterances, n = 3; " in legend(tables)
     for path in exp.rglob("other/summary.json"):
         change(path, n=2)
     tables = [table(exp, name) for name in ("eval", "other")]
-    assert " over n = 3 utterances (eval), n = 2 utterances (other); " in legend(tables)
+    assert " over utterances, n = 3 (eval), n = 2 (other); " in legend(tables)
     change(exp / "recording" / "eval" / "summary.json", n=1)
     tables = [table(exp, name) for name in ("eval", "other")]
-    assert " over n utterances as stated (eval), n = 2 utterances (other); " in legend(tables)
+    assert " over utterances, n as stated (eval), n = 2 (other); " in legend(tables)
 
 
 def test_without_units_nothing_is_said_of_them(exp, capsys):
@@ -127,7 +127,7 @@ def test_without_units_nothing_is_said_of_them(exp, capsys):
     pesq = {**json.loads(path.read_text())["metrics"]["pesq"], "unit": ""}
     for path in exp.rglob("summary.json"):
         change(path, metrics={"pesq": pesq})
-    assert results_block([table(exp)], "abc").splitlines()[0].endswith("over duration.")
+    assert results_block([table(exp)], "abc", [table(exp)]).splitlines()[0].endswith("over duration.")
     main(str(exp))
     assert capsys.readouterr().out.endswith("over duration.\n")
 

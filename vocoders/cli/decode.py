@@ -44,13 +44,24 @@ def main(
     from vocoders.inference.decode import Decoder, summary
     from vocoders.inference.system import open_system
 
-    options = load(config) if config else {}
-    where = config or "decode"
-    if schedule:
-        options, where = {**options, "steps": None, **load(schedule)}, schedule
-    changed = override({"decode": options}, overrides or {})
-    refuse_unknown(changed, ["decode"], "vocoders decode")
-    options = changed["decode"]
+    changes = override({}, overrides or {})
+    refuse_unknown(changes, ["decode"], "vocoders decode")
+    files = [(file, load(file)) for file in (config, schedule) if file]
+    given = [*files, *([("--decode", changes["decode"])] if changes else [])]
+    options = {}
+    for _source, found in given:
+        options = _laid_over(options, found)
+    where = " and ".join(source for source, _found in given) or "decode"
     opened = open_system(system, checkpoint=checkpoint, options=options, device=device, where=where)
     records = Decoder(opened, features, output, seed=seed, convert_mel=convert_mel).run()
     print(f"{output}: {summary(records)}")
+
+
+def _laid_over(options, changes):
+    """Steps or a schedule replace both, and the schedule's name."""
+    from vocoders.config import merge
+
+    together = ("steps", "schedule", "schedule_name")
+    if any(key in changes for key in together[:2]):
+        options = {key: value for key, value in options.items() if key not in together}
+    return merge(options, changes)

@@ -2,8 +2,8 @@
 
 Finds every summary.json under EXP_ROOT (vocoders score writes them) and prints a table per set; models that were
 decoded with three or more numbers of steps have tables by that number.  --results keeps the tables in a marked block of
-a Markdown file, whose other text stays as it is; --html writes a page that needs no other file: tables, plots, players,
-spectrograms, training curves and settings.
+a Markdown file, whose other text stays as it is.  --html writes a page that needs no other file: all rows, plots,
+players, spectrograms, training curves and settings, but no differences.
 
   vocoders report exp
   vocoders report --results RESULTS.md --html exp/report.html exp
@@ -41,17 +41,18 @@ def main(
     """
     from pathlib import Path
 
+    from vocoders.errors import InputError
     from vocoders.provenance import git_revision
     from vocoders.reporting.differences import difference_table
     from vocoders.reporting.figure import write_figure
     from vocoders.reporting.markdown import markdown, results_block, write_results
-    from vocoders.reporting.page import write_page
+    from vocoders.reporting.page import heard, write_page
     from vocoders.reporting.pooling import pool
     from vocoders.reporting.results import find_results
     from vocoders.reporting.sweeps import find_sweeps, sweep_tables, unswept
     from vocoders.reporting.tables import build_table, legend, units
 
-    tables, shown = [], []
+    tables, shown, compared = [], [], False
     for name, rows in find_results(exp_root, only=only).items():
         rows = pool(rows) if pool_seeds else rows
         sweeps = find_sweeps(rows)
@@ -59,14 +60,18 @@ def main(
         tables.append(build_table(name, rows))
         shown += [build_table(name, others)] if others else []
         shown += sweep_tables(name, sweeps) if sweeps else []
-        shown += [difference_table(name, rows, against)] if against else []
+        differences = difference_table(name, rows, against) if against else None
+        shown += [differences] if differences else []
+        compared |= differences is not None
+    if against and not compared:
+        raise InputError(f"--against {against}: no row has such a path")
     print("\n\n".join(f"{table.name}\n{markdown(table)}" for table in shown))
     print(f"\n{legend(tables)}\n{units(tables)}".rstrip())
     if results:
-        write_results(results, results_block(tables, git_revision(), shown=shown), block=block)
+        write_results(results, results_block(tables, git_revision(), shown), block=block)
         print(results)
     if figure:
-        write_figure(figure, tables[0])
+        write_figure(figure, heard(tables[0]))
         print(figure)
     if html:
         write_page(html, tables, title=title or _recipe(Path(exp_root)), utterances=utterances)

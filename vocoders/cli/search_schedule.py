@@ -36,7 +36,7 @@ def main(
         steps: number of steps of the schedule.
         method: descent: pattern search from steps spread evenly; grid: the published grid, or a random part of it;
             both: descent, and the grid with twenty times the budget, to see what that is worth.
-        budget: how many schedules are scored at most.
+        budget: how many schedules are scored at most (both: of descent, 21 times as many in all).
         utterances: how many utterances, spread over the set.
         seconds: score no more than so much of the beginning of each.
         score: what is optimised: a score of ``vocoders score``, such as log_mel_mae, pesq or estoi.

@@ -23,7 +23,7 @@ class LinearSchedule:
     last: float = 0.05
 
     def build(self):
-        return NoiseSchedule.linear(self.steps, self.first, self.last)
+        return ScheduleRule("linear", self.steps, self.first, self.last).build()
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,11 @@ class ScheduleRule:
 
     def build(self):
         if (self.last is None) != (self.rule == "fibonacci"):
-            raise InputError(f"schedule: the rule {self.rule} {'has no last' if self.last else 'needs a last'}")
-        if self.steps < 1 or not self.first > 0:
-            raise InputError(f"schedule: expected positive steps and first, found {self.steps} and {self.first:g}")
+            raise InputError(f"schedule: the rule {self.rule} {'needs a' if self.last is None else 'has no'} last")
+        for name in ("steps", "first", "last"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise InputError(f"schedule: {name}: expected a positive number, found {value:g}")
         if self.rule == "linear":
             return NoiseSchedule.linear(self.steps, self.first, self.last)
         if self.rule == "exponential":
@@ -70,8 +72,9 @@ class NoiseSchedule:
         for n, beta in enumerate(self.beta.tolist(), 1):
             if not 0 < beta < 1:
                 raise InputError(f"schedule: expected betas between 0 and 1, number {n} of {len(self)} is {beta:g}")
-            if not self.level[n] < self.level[n - 1]:
-                raise InputError(f"schedule: beta number {n} of {len(self)}, {beta:g}, is too small to add any noise")
+            if not 0 < self.level[n] < self.level[n - 1]:
+                fault = "is too small to add any noise" if self.level[n] else "leaves nothing of the speech"
+                raise InputError(f"schedule: beta number {n} of {len(self)}, {beta:g}, {fault}")
 
     @classmethod
     def linear(cls, steps, first, last):

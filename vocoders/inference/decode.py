@@ -25,7 +25,14 @@ from vocoders.log import progress
 from vocoders.seeding import seeded
 
 WARM_UP_FRAMES = 32
-ABOUT = ("provenance", "checkpoint", "experiment", "training_seconds")  # may change without changing a wave
+ABOUT = (  # may change without changing a wave
+    "provenance",
+    "checkpoint",
+    "experiment",
+    "training_seconds",
+    "evaluations",
+    "schedule_name",
+)
 log = logging.getLogger(__name__)
 
 
@@ -107,6 +114,7 @@ class Decoder:
             "provenance": provenance.collect(),
         }
         if self._same_settings(json.loads(json.dumps(settings))):
+            self._rename(settings)
             done = {record["utt"]: record for record in read_jsonl(self.output / "decode.jsonl")}
             done = {utt: record for utt, record in done.items() if self._finished(record)}
         else:
@@ -119,6 +127,12 @@ class Decoder:
         lines = [json.dumps(record) + "\n" for record in done.values()]
         write_text(self.output / "decode.jsonl", "".join(lines))
         return done
+
+    def _rename(self, settings):
+        """Keeps what tables say of the schedule up to date."""
+        old = read_json(self.output / "system.json")
+        if any(old.get(key) != settings.get(key) for key in ("evaluations", "schedule_name")):
+            write_json(self.output / "system.json", {**old, **{key: settings.get(key) for key in ABOUT[-2:]}})
 
     def _finished(self, record):
         samples = self.features.frames.get(record["utt"], 0) * self.spec.hop_size

@@ -115,7 +115,7 @@ def search(
         raise InputError(f"{output}: the schedule is a YAML file, give it that ending")
     numbers = {"steps": steps, "budget": budget, "utterances": utterances, "nj": nj, "seconds": seconds}
     for name, value in numbers.items():
-        if value is not None and not value > 0:
+        if value is not None and not 0 < value < math.inf:
             raise InputError(f"--{name}: expected a positive number, found {value}")
     _, sign = metric_of(score)  # told now if there is none
     vocoder = load_vocoder(trained_path(str(experiment), checkpoint), which=checkpoint)
@@ -164,21 +164,21 @@ def _run(method, budget, steps, start, scores, seed):
             betas, value = search_grid(scores, steps, budget=budget, seed=seed)
         else:
             betas, value = search_descent(scores, start, budget=budget)
-    return Found(method, betas, value, scores.asked)
+    return Found(method, betas, value, len(scores.asked))
 
 
 class _Scores:
     """What a method asks: the record where it knows, else the judges; counts what was asked for."""
 
     def __init__(self, record, judge_all, sign, budget, name):
-        self.record, self.judge_all, self.sign, self.asked = record, judge_all, sign, 0
+        self.record, self.judge_all, self.sign, self.asked = record, judge_all, sign, set()
         self.bar = progress(total=budget, unit="schedule", desc=f"search {name}")
 
     def __call__(self, candidates):
         known = self.record.known
         missing = list(dict.fromkeys(c for c in candidates if c not in known))
-        self.asked += len(candidates)
-        self.bar.update(len(candidates) - len(missing))
+        self.bar.update(len({*candidates} - self.asked - {*missing}))
+        self.asked |= {*candidates}
         for betas, value in zip(missing, self.judge_all(missing)):
             self.record.add(betas, value)
             self.bar.update()
@@ -195,7 +195,7 @@ class Record:
         if first is None:
             append_jsonl(path, settings)
         elif first != settings:
-            changed = [key for key in settings if first.get(key) != settings[key]]
+            changed = [key for key in {**first, **settings} if first.get(key) != settings.get(key)]
             raise InputError(
                 f"{path}: is the record of another search ({', '.join(changed)} differ); name another output, "
                 f"or delete it"

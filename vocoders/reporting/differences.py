@@ -7,52 +7,67 @@ import numpy as np
 
 from vocoders.errors import InputError
 from vocoders.reporting.labels import labels
+from vocoders.reporting.pooling import seed_of
 from vocoders.reporting.tables import ARROW, HEADLINE, NOTHING, Column, Table, digits_of
 from vocoders.scoring.bootstrap import crossed_interval
+from vocoders.scoring.summary import too_few_defined
 
 
 def difference_table(name, results, against):
-    """The rows of one set less the one whose place the pattern ``against`` matches.
+    """The rows of one set less the one whose place the pattern ``against`` matches; None where none does.
 
-    Each cell is ``mean ± half-width`` of the 95 % bootstrap interval over utterances (and trainings, paired in their
-    order, where both rows are pooled); ``*`` marks an interval without 0.  Many cells are many chances: one in twenty
-    without any effect has its mark.  Raises InputError unless one row matches.
+    Each cell is ``mean ± half-width`` of the 95 % interval over utterances (and trainings, which are paired by their
+    seeds); ``*`` marks an interval without 0.  Many cells are many chances: about one in twenty without any effect has
+    its mark.  Raises InputError when several rows match, or rows have no pairs.
     """
     matching = [result for result in results if fnmatchcase(result.place, against)]
-    if len(matching) != 1:
-        found = "none" if not matching else " and ".join(result.place for result in matching[:3])
+    if not matching:
+        return None
+    if len(matching) > 1:
+        found = " and ".join(result.place for result in matching[:3])
         raise InputError(f"--against {against}: expected the path of one row of {name}, found {found}")
     (reference,) = matching
+    names = labels(results)
     others = [result for result in results if result is not reference]
-    names = dict(zip((id(result) for result in results), labels(results)))
-    metrics = [metric for metric in reference.metrics if all(metric in other.metrics for other in others)]
-    metrics.sort(key=lambda metric: HEADLINE.index(metric) if metric in HEADLINE else len(HEADLINE))
-    columns = [_column(metric, others, reference) for metric in metrics]
-    rows = Column("paired difference", [names[id(other)] for other in others])
-    return Table(f"{name}: less {names[id(reference)]}", others, [rows, *columns])
+    metrics = dict.fromkeys(metric for metric in (*HEADLINE, *reference.metrics) if metric in reference.metrics)
+    rows = Column("paired difference", [names[results.index(other)] for other in others])
+    title = f"{name}: less {names[results.index(reference)]}"
+    return Table(title, others, [rows, *(_column(metric, others, reference) for metric in metrics)])
 
 
 def _column(metric, others, reference):
     entry = reference.metrics[metric]
-    found = [_difference(metric, other, reference) for other in others]
-    digits = digits_of([interval.mean for interval in found if interval.mean is not None])
-    header = f"{entry['label']} {ARROW[entry['better']]}"
-    return Column(header, [_cell(interval, digits) for interval in found])
+    found = [_difference(metric, other, reference) if metric in other.metrics else None for other in others]
+    digits = digits_of([interval.mean for interval in found if interval])
+    cells = [_cell(interval, len(reference.scores), digits) for interval in found]
+    return Column(f"{entry['label']} {ARROW[entry['better']]}", cells)
 
 
 def _difference(metric, result, reference):
-    utterances = sorted(set(result.scores) & set(reference.scores))
+    """Its interval; None where too few utterances have this score in both."""
+    utterances = sorted(reference.scores)
+    if set(result.scores) != set(utterances):
+        raise InputError(f"{result.directory} and {reference.directory}: not the same utterances were scored")
     ours, theirs = (each.values(metric, utterances) for each in (result, reference))
-    if len(ours) != len(theirs):
-        ours, theirs = ours.mean(0, keepdims=True), theirs.mean(0, keepdims=True)
-    difference = ours - theirs
-    return crossed_interval(difference[:, ~np.isnan(difference).any(0)])
+    if min(len(ours), len(theirs)) > 1:
+        seeds = [[seed_of(member) for member in each.members] for each in (result, reference)]
+        if seeds[0] != seeds[1]:
+            raise InputError(
+                f"{result.directory} and {reference.directory}: their trainings cannot be paired, the seeds are "
+                f"{seeds[0]} and {seeds[1]}"
+            )
+    difference = ours - theirs  # one training less each of several is that many differences
+    defined = ~np.isnan(difference).any(0)
+    if too_few_defined((~defined).sum(), len(utterances)):
+        return None
+    return crossed_interval(difference[:, defined])
 
 
-def _cell(interval, digits):
-    if interval.mean is None:
+def _cell(interval, n, digits):
+    if interval is None:
         return NOTHING
-    if interval.low is None:
-        return f"{interval.mean:+.{digits}f}"
-    mark = "" if interval.low <= 0 <= interval.high else " *"
-    return f"{interval.mean:+.{digits}f} ± {(interval.high - interval.low) / 2:.{digits}f}{mark}"
+    text = f"{interval.mean:+.{digits}f}"
+    if interval.low is not None:
+        mark = "" if interval.low <= 0 <= interval.high else " *"
+        text += f" ± {(interval.high - interval.low) / 2:.{digits}f}{mark}"
+    return text if interval.n == n else f"{text} (n={interval.n})"

@@ -13,41 +13,70 @@ def model_labels(results):
     return _told_apart([result.label for result in results], results)
 
 
+def sampling(result):
+    """How many steps, on which schedule, and the options of synthesis that are not the defaults; in words."""
+    options = _options(result)
+    steps, schedule = options.pop("steps", None), options.pop("schedule", None)
+    if steps is None:
+        steps = result.system.get("evaluations") or _length(schedule)
+    if steps == 1 and not (schedule or _options(result).get("steps")):
+        steps = None  # a model without steps
+    return [*_steps(steps), *_schedule(result, schedule), *_others(options)]
+
+
+def family(result):
+    """The same without the number of steps: what sweeps over that number have in common."""
+    options = _options(result)
+    steps, schedule = options.pop("steps", None), options.pop("schedule", None)
+    if steps is not None:
+        return ", ".join(["evenly spread steps", *_others(options)])
+    return ", ".join([*(_schedule(result, schedule) or ["training schedule"]), *_others(options)])
+
+
+def _options(result):
+    return {key: value for key, value in (result.system.get("options") or {}).items() if value is not None}
+
+
+def _steps(count):
+    return [] if count is None else ["1 step"] if count == 1 else [f"{count} steps"]
+
+
+def _length(schedule):
+    return schedule.get("steps") if isinstance(schedule, dict) else len(schedule) if schedule else None
+
+
+def _schedule(result, schedule):
+    if not schedule:
+        return []
+    rule = schedule["rule"] if isinstance(schedule, dict) else "listed"
+    return [f"{result.system.get('schedule_name') or rule} schedule"]
+
+
+def _others(options):
+    return [
+        f"{value} {key}" if isinstance(value, int) and not isinstance(value, bool) else f"{key} {value}"
+        for key, value in options.items()
+    ]
+
+
 def _told_apart(names, results):
     alike = {name: [result for other, result in zip(names, results) if other == name] for name in names}
     told = [", ".join([name, *_different(result, alike[name])]) for name, result in zip(names, results)]
     return [f"{name} [{result.place}]" if told.count(name) > 1 else name for name, result in zip(told, results)]
 
 
-def sampling(result):
-    """How many steps, on which schedule, and the options of synthesis that are not the defaults; in words."""
-    options = {key: value for key, value in (result.system.get("options") or {}).items() if value is not None}
-    steps, schedule = options.pop("steps", None), options.pop("schedule", None)
-    steps = result.system.get("evaluations", steps)
-    words = [f"{steps} steps"] if steps not in (None, 1) else []
-    words += [f"{_schedule_name(result, schedule)} schedule"] if schedule else []
-    return words + [_option(key, value) for key, value in options.items()]
-
-
-def family(result):
-    """The words of ``sampling`` less the number of steps: what sweeps over that number have in common."""
-    words = [word for word in sampling(result) if not word.endswith(" steps")]
-    return ", ".join(words) or "defaults"
-
-
-def _schedule_name(result, schedule):
-    return result.system.get("schedule_name") or (schedule["rule"] if isinstance(schedule, dict) else "listed")
-
-
-def _option(key, value):
-    return f"{value} {key}" if isinstance(value, int) and not isinstance(value, bool) else f"{key} {value}"
-
-
 def _different(result, others):
     """The settings of training in which results differ, if all of them are known."""
-    known = [flat(other.settings) for other in others]
+    known = [_settings(other) for other in others]
     if not all(known):
         return []
-    mine = flat(result.settings)
+    mine = _settings(result)
     keys = [key for key in mine if any(other.get(key) != mine[key] for other in known)]
     return [f"{key.rpartition('.')[2]} {mine[key]}" for key in keys]
+
+
+def _settings(result):
+    settings = flat(result.settings)
+    if len(result.members) > 1:
+        settings.pop("train.seed", None)
+    return settings

@@ -32,14 +32,14 @@ def _width(column):
     return max(map(len, [column.name, *column.cells])) + 3
 
 
-def results_block(tables, revision, *, shown=None):
-    """The Markdown between two marks of RESULTS.md: tables, and how their rows were made.
+def results_block(tables, revision, shown):
+    """The Markdown between two marks of RESULTS.md: the tables ``shown``, and how their rows were made.
 
-    ``tables`` are those of whole sets; ``shown`` are others about the same results, instead of them.
+    ``tables`` have all rows of each set; from them come the words on n, intervals and units.
     """
     written = f"Written by `vocoders report`, code at {revision or 'no git revision'}."
     parts = [f"{written} {legend(tables)} {units(tables)}".rstrip()]
-    for table in tables if shown is None else shown:
+    for table in shown:
         parts += [f"### {table.name}", markdown(table)]
         parts += ["\n".join(f"- {line}" for line in table.origins)] if table.origins else []
     return "\n\n".join(parts)

@@ -33,15 +33,15 @@ def write_page(path, tables, *, title, utterances=4):
         loader=jinja2.FileSystemLoader(here), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["unbroken"] = _unbroken
-    heard = [_heard(table) for table in tables]
-    shown = _affordable(heard, utterances)
+    shorter = [heard(table) for table in tables]
+    shown = _affordable(shorter, utterances)
     page = environment.get_template("report.html.j2").render(
         title=title,
         tables=tables,
         definitions={name: note for table in tables for name, note in table.notes.items()},
         legend=legend,
         sweeps=[section for table in tables for section in sweep_sections(table)],
-        listening=[listening_table(table, shown) for table in heard],
+        listening=[listening_table(table, shown) for table in shorter],
         experiments=[experiment_section(*pair) for pair in _experiments(tables)],
         made=provenance.collect(),
         range_db=RANGE_DB,
@@ -61,7 +61,7 @@ def listening_table(table, utterances):
     return {"name": table.name, "systems": names, "rows": rows, "of": len(common)}
 
 
-def _heard(table):
+def heard(table):
     """The table without what would make the page long: of each sweep only the longest is heard."""
     left_out = {result.directory for sweep in find_sweeps(table.results) for result in sweep.results[:-1]}
     return build_table(table.name, [result for result in table.results if result.directory not in left_out])
@@ -121,7 +121,8 @@ def _texts(results):
 
 def _experiments(tables):
     """(label, directory) of every training that a row comes from, once each."""
-    results = [result for table in tables for result in table.results if result.experiment]
+    rows = [result for table in tables for result in table.results if result.experiment]
+    results = [member for result in rows for member in result.members]
     labels = {result.experiment: result.label for result in results}
     return [(label, folder) for folder, label in labels.items()]
 

@@ -75,27 +75,29 @@ def curve_svg(title, series, *, log_scale=False):
         return _svg(figure)
 
 
-def sweep_svg(title, series, speed):
-    """An SVG of a score against the number of network evaluations: {name: (counts, means, lows, highs)}.
+def sweep_svg(title, lines, speed):
+    """An SVG of a score against the number of network evaluations: {name: (points, colour)}.
 
-    ``speed``, (counts, real-time factors), is the dotted line, read on the right.
+    Points are (count, mean, low, high).  ``speed``, [(count, real-time factor)], is the dotted line, read on the right.
     """
     with _style(title):
         figure, axes = _axes((4.6, 2.8))
-        for n, (name, (counts, means, lows, highs)) in enumerate(series.items()):
-            shifted = np.array(counts) * 1.015 ** (n - (len(series) - 1) / 2)  # bars must not hide each other
-            bars = np.array([np.subtract(means, lows), np.subtract(highs, means)])
-            axes.errorbar(shifted, means, bars, fmt="o-", label=name, color=LINES[n % len(LINES)], ms=3, lw=1.4)
+        for n, (name, (points, colour)) in enumerate(lines.items()):
+            counts, means, lows, highs = np.transpose(points)
+            shifted = counts * 1.015 ** (n - (len(lines) - 1) / 2)  # bars must not hide each other
+            axes.errorbar(
+                shifted, means, [means - lows, highs - means], fmt="o-", label=name, color=colour, ms=3, lw=1.4
+            )
         axes.set_xscale("log")
-        ticks = sorted({count for counts, *_ in series.values() for count in counts})
-        axes.set_xticks(ticks, [str(tick) for tick in ticks])
+        ticks = sorted({point[0] for points, _ in lines.values() for point in points})
+        axes.set_xticks(ticks, [f"{tick}" for tick in ticks])
         axes.minorticks_off()
         axes.set_title(title, loc="left", fontsize=10)
         axes.set_xlabel("network evaluations")
         axes.grid(alpha=0.2)
-        if speed[0]:
+        if speed:
             right = axes.twinx()
-            right.plot(*speed, ":", color=INK, lw=1.2)
+            right.plot(*zip(*speed), ":", color=INK, lw=1.2)
             right.set(ylabel="RTF (dotted)", ylim=(0, None))
             right.spines["top"].set_visible(False)
         axes.spines["top"].set_visible(False)

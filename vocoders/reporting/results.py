@@ -25,7 +25,10 @@ class Result:
     directory: Path
     root: Path
 
-    trainings = 1
+    @property
+    def members(self):
+        """The trainings that the row is about; itself, but for a row that is several."""
+        return (self,)
 
     @cached_property
     def summary(self):

@@ -1,16 +1,24 @@
 """Quality against the number of network evaluations.
 
-A sweep is one trained model decoded in one way, but for the number of steps.  A set has sweeps once a model was decoded
-with at least three numbers of steps; they then have tables and plots of their own.
+A sweep is one trained model decoded in one way, but for the number of steps.  A model that was decoded in some way with
+at least three numbers of steps is swept; all its rows then stand in tables and plots of their own.
 """
 
 from dataclasses import dataclass
-from itertools import cycle
 from statistics import fmean
 
 from vocoders.reporting.labels import family, model_labels
 from vocoders.reporting.plots import LINES, sweep_svg
-from vocoders.reporting.tables import ARROW, NOTHING, Column, Table, origin, real_time_factor, score_columns
+from vocoders.reporting.tables import (
+    ARROW,
+    NOTHING,
+    Column,
+    Table,
+    fact_columns,
+    origin,
+    real_time_factor,
+    score_columns,
+)
 
 FEWEST = 3
 
@@ -24,6 +32,10 @@ class Sweep:
     results: tuple
 
     @property
+    def name(self):
+        return f"{self.model}: {self.sampling}"
+
+    @property
     def evaluations(self):
         return [result.system["evaluations"] for result in self.results]
 
@@ -33,14 +45,26 @@ def find_sweeps(results):
     by_model = {}
     for result in results:
         if result.system.get("evaluations"):
-            by_model.setdefault(result.system["weights"], {}).setdefault(family(result), []).append(result)
-    swept = [ways for ways in by_model.values() if any(len(_steps(found)) >= FEWEST for found in ways.values())]
-    names = model_labels([next(iter(ways.values()))[0] for ways in swept])
+            by_model.setdefault(result.system["weights"], []).append(result)
+    ways = [_ways(found) for found in by_model.values()]
+    swept = [found for found in ways if max(map(len, found.values())) >= FEWEST]
+    names = model_labels([next(iter(found.values()))[0] for found in swept])
     return [
-        Sweep(name, sampling, tuple(sorted(found, key=lambda result: result.system["evaluations"])))
-        for name, ways in zip(names, swept)
-        for sampling, found in ways.items()
+        Sweep(name, sampling, tuple(sorted(some, key=lambda result: result.system["evaluations"])))
+        for name, found in zip(names, swept)
+        for sampling, some in found.items()
     ]
+
+
+def _ways(results):
+    """Way of sampling -> its results, of one model.  A second result of one way and number of steps is a way itself."""
+    ways = {}
+    for result in results:
+        way = family(result)
+        taken = [other.system["evaluations"] for other in ways.get(way, [])]
+        again = result.system["evaluations"] in taken
+        ways.setdefault(f"{way} [{result.place}]" if again else way, []).append(result)
+    return ways
 
 
 def unswept(results, sweeps):
@@ -50,49 +74,13 @@ def unswept(results, sweeps):
 
 
 def sweep_tables(name, sweeps):
-    """A table per score, and one of real-time factors: a row per sweep, a column per number of evaluations."""
+    """A table per score and one of real-time factors, a row per sweep and a column per number of evaluations; then what
+    there is to know of each model, and how its rows were made."""
     results = [result for sweep in sweeps for result in sweep.results]
-    tables = [_pivot(f"{name}: {column.name}", column, sweeps) for column in score_columns(results)]
-    tables[-1].origins.extend(f"{_name(sweep)}: {_origin(sweep)}" for sweep in sweeps)
-    return tables
-
-
-def sweep_sections(table):
-    """Plots of each model that was decoded with several numbers of steps: a plot per score, a line per sampling."""
-    sweeps = find_sweeps(table.results)
-    models = {}
-    for sweep in sweeps:
-        models.setdefault(sweep.model, []).append(sweep)
-    return [
-        {
-            "name": table.name,
-            "model": model,
-            "samplings": [(sweep.sampling, colour) for sweep, colour in zip(of_model, cycle(LINES))],
-            "plots": [sweep_svg(*plot) for plot in _sweep_plots(of_model)],
-        }
-        for model, of_model in models.items()
-    ]
-
-
-def _sweep_plots(sweeps):
-    """(title, series, speed) of each score that is defined everywhere."""
-    results = [result for sweep in sweeps for result in sweep.results]
-    times = {}
-    for result in results:
-        if real_time_factor(result) is not None:
-            times.setdefault(result.system["evaluations"], []).append(real_time_factor(result))
-    speed = (sorted(times), [fmean(times[count]) for count in sorted(times)])
-    for name, entry in results[0].metrics.items():
-        if all((result.metrics.get(name) or {}).get("mean") is not None for result in results):
-            series = {sweep.sampling: (sweep.evaluations, *_interval_lines(sweep, name)) for sweep in sweeps}
-            yield f"{entry['label']} {ARROW[entry['better']]}", series, speed
-
-
-def _interval_lines(sweep, name):
-    """Means, lower and upper bounds; one utterance has no interval, so its bounds are the mean."""
-    entries = [result.metrics[name] for result in sweep.results]
-    bounds = [(entry["mean"], entry["low"], entry["high"]) for entry in entries]
-    return zip(*[(mean, mean if low is None else low, mean if high is None else high) for mean, low, high in bounds])
+    models = {sweep.model: sweep.results[0] for sweep in sweeps}
+    facts = Table(f"{name}: models", [], [Column("system", list(models)), *fact_columns(list(models.values()))])
+    facts.origins.extend(f"{sweep.name}: {_origin(sweep)}" for sweep in sweeps)
+    return [*(_pivot(f"{name}: {column.name}", column, sweeps) for column in score_columns(results)), facts]
 
 
 def _pivot(title, column, sweeps):
@@ -100,19 +88,45 @@ def _pivot(title, column, sweeps):
     cells = iter(column.cells)
     rows = [dict(zip(sweep.evaluations, cells)) for sweep in sweeps]  # zip takes as many as the sweep is long
     counts = sorted({count for row in rows for count in row})
-    names = [_name(sweep) for sweep in sweeps]
     grid = [Column(f"{count}", [row.get(count, NOTHING) for row in rows]) for count in counts]
-    return Table(title, [], [Column("network evaluations", names), *grid])
-
-
-def _name(sweep):
-    return f"{sweep.model}: {sweep.sampling}"
+    return Table(title, [], [Column("network evaluations", [sweep.name for sweep in sweeps]), *grid])
 
 
 def _origin(sweep):
-    others = [result.directory.parent.relative_to(result.root).as_posix() for result in sweep.results[1:]]
-    return "; likewise ".join([origin(sweep.results[0]), *[f"`{other}`" for other in others]])
+    return "; likewise ".join([origin(sweep.results[0]), *(f"`{result.place}`" for result in sweep.results[1:])])
 
 
-def _steps(results):
-    return {result.system["evaluations"] for result in results}
+def sweep_sections(table):
+    """What the page shows of each swept model: a plot per score, a line per way of sampling."""
+    models = {}
+    for sweep in find_sweeps(table.results):
+        models.setdefault(sweep.model, []).append(sweep)
+    return [_section(table.name, model, sweeps) for model, sweeps in models.items()]
+
+
+def _section(name, model, sweeps):
+    colours = {sweep.sampling: LINES[n % len(LINES)] for n, sweep in enumerate(sweeps)}
+    results = [result for sweep in sweeps for result in sweep.results]
+    metrics = {metric: entry for result in results for metric, entry in result.metrics.items()}
+    times = {}
+    for result in results:
+        if real_time_factor(result) is not None:
+            times.setdefault(result.system["evaluations"], []).append(real_time_factor(result))
+    speed = [(count, fmean(times[count])) for count in sorted(times)]
+    plots = []
+    for metric, entry in metrics.items():
+        lines = {sweep.sampling: _points(sweep, metric) for sweep in sweeps}
+        lines = {sampling: (points, colours[sampling]) for sampling, points in lines.items() if points}
+        if lines:
+            plots.append(sweep_svg(f"{entry['label']} {ARROW[entry['better']]}", lines, speed))
+    return {"name": name, "model": model, "samplings": list(colours.items()), "plots": plots}
+
+
+def _points(sweep, metric):
+    """(evaluations, mean, low, high) where the score is defined; one utterance has no interval but its mean."""
+    entries = [(count, result.metrics.get(metric) or {}) for count, result in zip(sweep.evaluations, sweep.results)]
+    return [
+        (count, entry["mean"], *(entry["mean"] if bound is None else bound for bound in (entry["low"], entry["high"])))
+        for count, entry in entries
+        if entry.get("mean") is not None
+    ]

@@ -45,19 +45,28 @@ class Table:
 
 def build_table(name, results):
     """Columns that would say nothing in every row are left out."""
+    names = labels(results)
+    columns = [Column("system", names), *_told(score_columns(results)), *fact_columns(results)]
+    return Table(name, results, columns, [f"{row}: {origin(result)}" for row, result in zip(names, results)])
+
+
+def fact_columns(results):
+    """What is known of the rows beside scores, in columns."""
     counts = [result.summary["n"] for result in results]
-    any_pooled = any(result.trainings > 1 for result in results)
+    trainings = [len(result.members) for result in results]
     columns = [
-        Column("system", labels(results)),
-        *score_columns(results),
-        _numbers("trainings", [result.trainings if any_pooled else None for result in results], str),
+        _numbers("trainings", trainings if max(trainings) > 1 else [None] * len(results), str),
         _numbers("parameters", [result.system.get("parameters") for result in results], "{:,}".format),
         _numbers("steps", [result.system.get("train_steps") for result in results], "{:,}".format),
         _numbers("training", [result.system.get("training_seconds") for result in results], _duration),
         _numbers("n", counts if len(set(counts)) > 1 else [None] * len(counts), str),
     ]
-    told = [column for column in columns if any(cell != NOTHING for cell in column.cells)]
-    return Table(name, results, told, [f"{row}: {origin(result)}" for row, result in zip(columns[0].cells, results)])
+    return _told(columns)
+
+
+def _told(columns):
+    """Those that say something in some row."""
+    return [column for column in columns if any(cell != NOTHING for cell in column.cells)]
 
 
 def score_columns(results):
@@ -119,7 +128,7 @@ def origin(result):
         f"seed {system['seed']}" if "seed" in system else None,
         f"code at {made['git']}" if made.get("git") else None,
         f"mel {system['mel_hash']}" if "mel_hash" in system else None,
-        f"and {result.trainings - 1} trainings with other seeds" if result.trainings > 1 else None,
+        f"and {len(result.members) - 1} trainings with other seeds" if len(result.members) > 1 else None,
     ]
     return ", ".join(part for part in parts if part)
 
@@ -129,14 +138,16 @@ def legend(tables):
     counts = {table.name: _count(table) for table in tables}
     alike = len(set(counts.values())) == 1
     said = _count(tables[0]) if alike else ", ".join(f"{count} ({name})" for name, count in counts.items())
-    interval = f"Mean ± half-width of the 95 % bootstrap interval over {said}"
-    return f"{interval}; ↑ higher is better, ↓ lower is better; RTF is computing time over duration."
+    pooled = any(len(result.members) > 1 for table in tables for result in table.results)
+    kind = "95 % interval over trainings and utterances" if pooled else "95 % bootstrap interval over utterances"
+    signs = "↑ higher is better, ↓ lower is better; RTF is computing time over duration"
+    return f"Mean ± half-width of the {kind}, {said}; {signs}."
 
 
 def _count(table):
     """Over how many utterances its means are; a table whose rows differ has a column n."""
     counts = {result.summary["n"] for result in table.results}
-    return f"n = {counts.pop()} utterances" if len(counts) == 1 else "n utterances as stated"
+    return f"n = {counts.pop()}" if len(counts) == 1 else "n as stated"
 
 
 def units(tables):

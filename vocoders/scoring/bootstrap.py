@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy import stats
 
 RESAMPLES = 10_000
 BLOCK = 500  # resamples drawn at once: memory stays at BLOCK * n
@@ -29,19 +30,29 @@ def mean_interval(values, *, seed=0):
     return Interval(float(values.mean()), float(low), float(high), len(values))
 
 
-def crossed_interval(values, *, seed=0):
-    """The same for ``values`` [trainings, utterances]: both are resampled, each by itself (Owen 2007, "The pigeonhole
-    bootstrap"), so that the interval speaks of other trainings and other utterances.  ``n`` counts utterances."""
+def crossed_interval(values):
+    """The mean of ``values`` [trainings, utterances] and a 95 % interval for other trainings and other utterances.
+
+    Both are random effects, crossed: the variance of the mean and its degrees of freedom are Satterthwaite's (Searle,
+    Casella and McCulloch 1992, section 2.4), because a bootstrap of two or three trainings covers far too little.  One
+    training has the interval of ``mean_interval``.  ``n`` counts utterances.
+    """
     values = np.asarray(values, dtype=np.float64)
     trainings, n = values.shape
     if trainings == 1 or n < 2:
-        return mean_interval(values.mean(0), seed=seed)
-    random = np.random.default_rng(seed)
-    of_trainings = random.multinomial(trainings, np.full(trainings, 1 / trainings), RESAMPLES) / trainings
-    of_utterances = random.multinomial(n, np.full(n, 1 / n), RESAMPLES) / n
-    means = np.einsum("rt,tu,ru->r", of_trainings, values, of_utterances, optimize=True)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return Interval(float(values.mean()), float(low), float(high), n)
+        return mean_interval(values.mean(0))
+    mean = values.mean()
+    of_trainings, of_utterances = values.mean(1) - mean, values.mean(0) - mean
+    rest = values - mean - of_trainings[:, None] - of_utterances
+    freedom = np.array([trainings - 1, n - 1, (trainings - 1) * (n - 1)])
+    squares = np.array([n * (of_trainings**2).sum(), trainings * (of_utterances**2).sum(), (rest**2).sum()]) / freedom
+    if squares.max() == 0:
+        return Interval(float(mean), float(mean), float(mean), n)
+    weights = np.array([1, 1, -1]) if squares[2] < squares[:2].min() else np.array([1, 1, 0])
+    variance = (weights * squares).sum()
+    half = stats.t.ppf(0.975, variance**2 / ((weights * squares) ** 2 / freedom).sum())
+    half *= np.sqrt(variance / values.size)
+    return Interval(float(mean), float(mean - half), float(mean + half), n)
 
 
 def _resampled_means(values, random):

@@ -53,12 +53,16 @@ def _figures(entry):
 def _metric(key, score, rows):
     values = {row["utt"]: row[key] for row in rows}
     undefined = [utt for utt, value in values.items() if value is None]
-    interval = mean_interval([value for value in values.values() if value is not None])._asdict()
-    if len(undefined) > UNDEFINED_LIMIT * len(rows):
-        # A mean over the utterances that happen to have a value would flatter the system: there is none.
+    interval = mean_interval([value for value in values.values() if value is not None])
+    if too_few_defined(len(undefined), len(rows)):
         log.warning("%s is undefined for %d of %d utterances: no mean is given", key, len(undefined), len(rows))
-        interval.update(mean=None, low=None, high=None)
-    return {**interval, "undefined": undefined, **score._asdict()}
+        interval = interval._replace(mean=None, low=None, high=None)
+    return {**interval._asdict(), "undefined": undefined, **score._asdict()}
+
+
+def too_few_defined(undefined, n):
+    """Whether a mean over the utterances that happen to have a value would flatter the system: then none is given."""
+    return undefined > UNDEFINED_LIMIT * n
 
 
 def _alignment(rows, align):

@@ -32,7 +32,7 @@ train_args=                             # Changes to train_config, such as "--tr
 tag=                                    # Added to the name of the experiment.
 checkpoint=best                         # What to decode with: best, last, or a file.
 decode_config=conf/decode.yaml          # Sampler and schedule.
-decode_steps=                           # Numbers of steps to decode with instead of its own, such as "6 12 25 50".
+decode_steps=                           # Decode with each of these numbers of steps instead, such as "6 12 25 50".
 baselines="recording griffin_lim world" # Rows of the table that need no training; may be empty.
 search_steps=6                          # Stage 6: steps of the schedule that is searched for.
 search_args=                            # Stage 6: options of vocoders search-schedule, such as "--budget 200".
@@ -48,8 +48,8 @@ name_of() { local name=${1##*/}; echo "${name%.*}"; }
 dump=${dumpdir}/$(name_of "${mel_config}")
 exp=${expdir}/${train_set}_$(name_of "${train_config}")${tag:+_${tag}}
 decode_name() { echo "${exp##*/}/$(name_of "${decode_config}")${1:+_${1}steps}_$(name_of "${checkpoint}")"; }
-read -ra steps_list <<< "${decode_steps}"
-[ ${#steps_list[@]} -gt 0 ] || steps_list=("")
+decodes=()                              # Directories of decoded sets; with decode_steps, one for each number.
+for steps in ${decode_steps:-own}; do decodes+=("$(decode_name "${steps#own}")"); done
 
 if begin_stage 0 "download: the corpus -> ${download_dir}/"; then
     local/data_download.sh "${download_dir}"
@@ -78,26 +78,24 @@ if begin_stage 3 "training: ${dump}/ -> ${exp}/"; then
             "${dump}/${train_set}" "${dump}/${dev_set}" "${exp}"
 fi
 
-if begin_stage 4 "decoding: ${expdir}/$(decode_name)/, and ${baselines:-no baselines}"; then
+if begin_stage 4 "decoding: ${decodes[*]/#/${expdir}/}, and ${baselines:-no baselines}"; then
     for set in ${eval_sets}; do
         for baseline in ${baselines}; do
             ${cpu_cmd} "${expdir}/${baseline}/${set}/decode.log" \
                 vocoders decode ${seed:+--seed "${seed}"} "${baseline}" "${dump}/${set}" "${expdir}/${baseline}/${set}"
         done
-        for steps in "${steps_list[@]}"; do
-            decode=${expdir}/$(decode_name "${steps}")/${set}
+        for steps in ${decode_steps:-own}; do
+            decode=${expdir}/$(decode_name "${steps#own}")/${set}
             ${gpu_cmd} --gpu "${ngpu}" "${decode}/decode.log" \
-                vocoders decode --config "${decode_config}" ${steps:+--decode.steps "${steps}"} \
+                vocoders decode --config "${decode_config}" ${decode_steps:+--decode.steps "${steps}"} \
                     --checkpoint "${checkpoint}" ${seed:+--seed "${seed}"} "${exp}" "${dump}/${set}" "${decode}"
         done
     done
 fi
 
 if begin_stage 5 "scores and report: ${expdir}/report.html, RESULTS.md"; then
-    read -ra systems <<< "${baselines}"
-    for steps in "${steps_list[@]}"; do systems+=("$(decode_name "${steps}")"); done
     for set in ${eval_sets}; do
-        for system in "${systems[@]}"; do
+        for system in ${baselines} "${decodes[@]}"; do
             ${cpu_cmd} "${expdir}/${system}/${set}/score.log" \
                 vocoders score --nj "${nj}" --resample "${resample}" --metrics "${metrics}" "data/${set}/wav.scp" \
                     "${expdir}/${system}/${set}/wav.scp" "${expdir}/${system}/${set}"
