@@ -40,8 +40,8 @@ def rows(exp):
 
 def test_a_sweep_is_a_model_and_a_way_to_sample_by_rising_evaluations(swept):
     sweeps = {sweep.sampling: sweep for sweep in find_sweeps(rows(swept))}
-    assert sweeps["evenly spread steps, sampler ancestral"].evaluations == [6, 12, 25]
-    assert sweeps["evenly spread steps, sampler ddim"].evaluations == [6, 50]
+    assert sweeps["steps spread evenly, ancestral"].evaluations == [6, 12, 25]
+    assert sweeps["steps spread evenly, ddim"].evaluations == [6, 50]
     assert len(sweeps) == 2  # train_x/decode_best says neither weights nor evaluations
     left = [result.place for result in unswept(rows(swept), list(sweeps.values()))]
     assert left == ["recording", "griffin_lim", "train_x/decode_best"]
@@ -80,19 +80,19 @@ def test_the_block_has_each_row_once_and_says_how_it_was_made(swept, tmp_path, c
     main(str(swept), results=str(tmp_path / "R.md"), html=str(tmp_path / "r.html"))
     text = (tmp_path / "R.md").read_text()
     assert text.count("### eval: PESQ ↑") == 1 and text.count("1.300 ± 0.150") == 1
-    assert "- Some Net: evenly spread steps, sampler ddim: `vocoders decode <exp/train_x>`" in text
+    assert "- Some Net: steps spread evenly, ddim: `vocoders decode <exp/train_x>`" in text
     assert "likewise `train_x/ddim_50`" in text
     page = (tmp_path / "r.html").read_text()
     assert "Quality against network evaluations" in page and page.count("Some Net, 25 steps") > 0
     heard = page[page.index("Listen and look") :]
-    assert '<th scope="col">Some Net, 25 steps, sampler ancestral</th>' in heard  # the longest of its sweep
-    assert '<th scope="col">Some Net, 12 steps, sampler ancestral</th>' not in heard
+    assert '<th scope="col">Some Net, 25 steps, ancestral</th>' in heard  # the longest of its sweep
+    assert '<th scope="col">Some Net, 12 steps, ancestral</th>' not in heard
 
 
 def test_plots_have_a_line_per_sampling_and_one_of_speed(swept):
     (section,) = sweep_sections(build_table("eval", rows(swept)))
     assert [name for name, _ in section["samplings"]] == [
-        f"evenly spread steps, sampler {sampler}" for sampler in ("ancestral", "ddim")
+        f"steps spread evenly, {sampler}" for sampler in ("ancestral", "ddim")
     ]
     svg = next(plot for plot in section["plots"] if "PESQ" in plot)
     assert {"6", "12", "25", "50", "network evaluations", "RTF (dotted)"} <= set(texts(svg))
@@ -131,7 +131,7 @@ def test_a_second_row_of_one_number_of_steps_is_not_lost(exp, decode):
     assert found == {
         "searched schedule": [6, 12, 25],
         "searched schedule [train_x/other6]": [6],
-        "evenly spread steps": [25],
+        "steps spread evenly": [25],
     }
     cells = [cell for table in sweep_tables("eval", find_sweeps(rows(exp))) for row in table.rows for cell in row]
     assert {"4.500 ± 0.150", "3.500 ± 0.150"} <= set(cells)
@@ -142,7 +142,7 @@ def test_the_training_schedule_is_another_way_than_as_many_steps_spread_evenly(e
         decode(f"d{steps}", steps)
     add_result("train_x/whole", 4.5, options={}, evaluations=50, weights="w")
     found = {sweep.sampling: sweep.evaluations for sweep in find_sweeps(rows(exp))}
-    assert found == {"evenly spread steps": [6, 12, 50], "training schedule": [50]}
+    assert found == {"steps spread evenly": [6, 12, 50], "training schedule": [50]}
 
 
 def test_models_of_one_name_are_told_apart(exp, decode):

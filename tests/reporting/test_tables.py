@@ -189,3 +189,10 @@ def test_the_verb_prints_the_table_and_the_page_last(exp, tmp_path, capsys):
     assert lines[-1] == str(tmp_path / "r.html")
     assert markdown(table(exp)) in (tmp_path / "RESULTS.md").read_text()
     assert (tmp_path / "f.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_rows_are_in_the_order_in_which_people_count(exp, add_result):
+    for steps in (12, 7, 100):
+        add_result(f"train_x/decode_{steps}steps", 1.0, options={"steps": steps})
+    names = column(table(exp), "system").cells[2:]
+    assert names == [f"Some Net, {steps} steps" for steps in (7, 12, 100, 6)]

@@ -29,7 +29,7 @@ def family(result):
     options = _options(result)
     steps, schedule = options.pop("steps", None), options.pop("schedule", None)
     if steps is not None:
-        return ", ".join(["evenly spread steps", *_others(options)])
+        return ", ".join(["steps spread evenly", *_others(options)])
     return ", ".join([*(_schedule(result, schedule) or ["training schedule"]), *_others(options)])
 
 
@@ -53,10 +53,14 @@ def _schedule(result, schedule):
 
 
 def _others(options):
-    return [
-        f"{value} {key}" if isinstance(value, int) and not isinstance(value, bool) else f"{key} {value}"
-        for key, value in options.items()
-    ]
+    return [_option(key, value) for key, value in options.items()]
+
+
+def _option(key, value):
+    if key == "sampler":
+        return value
+    counted = isinstance(value, int) and not isinstance(value, bool)
+    return f"{value} {key}" if counted else f"{key} {value}"
 
 
 def _told_apart(names, results):

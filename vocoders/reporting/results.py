@@ -3,6 +3,7 @@
 exp/<system>/.../<set>/{summary.json, scores.jsonl, system.json, decode.jsonl, wav.scp, wav/}
 """
 
+import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -57,8 +58,8 @@ class Result:
     @property
     def order(self):
         if self.system.get("baseline") == "recording":
-            return (0, self.place)
-        return (KINDS.get(self.system.get("kind"), 3), self.place)
+            return (0, _natural(self.place))
+        return (KINDS.get(self.system.get("kind"), 3), _natural(self.place))
 
     @property
     def metrics(self):
@@ -148,6 +149,11 @@ def training_curves(experiment):
     for record in read_jsonl(experiment / "metrics.jsonl"):
         curves.setdefault(record.get("split", "train"), []).append(record)
     return curves
+
+
+def _natural(text):
+    """As people sort: step-6 before step-12."""
+    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", text)]
 
 
 def _plain(fact):

@@ -11,6 +11,7 @@ from vocoders.reporting.labels import family, model_labels
 from vocoders.reporting.plots import LINES, sweep_svg
 from vocoders.reporting.tables import (
     ARROW,
+    HEADLINE,
     NOTHING,
     Column,
     Table,
@@ -25,15 +26,19 @@ FEWEST = 3
 
 @dataclass(frozen=True)
 class Sweep:
-    """``results`` by rising number of evaluations; ``model`` and ``sampling`` are their names in tables."""
+    """``results`` by rising number of evaluations; ``model`` and ``sampling`` are their names in tables.
+
+    ``short`` is the beginning of the model's name, if that tells the models apart.
+    """
 
     model: str
+    short: str
     sampling: str
     results: tuple
 
     @property
     def name(self):
-        return f"{self.model}: {self.sampling}"
+        return f"{self.short}: {self.sampling}"
 
     @property
     def evaluations(self):
@@ -49,9 +54,12 @@ def find_sweeps(results):
     ways = [_ways(found) for found in by_model.values()]
     swept = [found for found in ways if max(map(len, found.values())) >= FEWEST]
     names = model_labels([next(iter(found.values()))[0] for found in swept])
+    short = [name.partition(", ")[0] for name in names]
+    if len(set(short)) < len(short):
+        short = names
     return [
-        Sweep(name, sampling, tuple(sorted(some, key=lambda result: result.system["evaluations"])))
-        for name, found in zip(names, swept)
+        Sweep(name, brief, sampling, tuple(sorted(some, key=lambda result: result.system["evaluations"])))
+        for name, brief, found in zip(names, short, swept)
         for sampling, some in found.items()
     ]
 
@@ -107,7 +115,8 @@ def sweep_sections(table):
 def _section(name, model, sweeps):
     colours = {sweep.sampling: LINES[n % len(LINES)] for n, sweep in enumerate(sweeps)}
     results = [result for sweep in sweeps for result in sweep.results]
-    metrics = {metric: entry for result in results for metric, entry in result.metrics.items()}
+    entries = {metric: entry for result in results for metric, entry in result.metrics.items()}
+    metrics = {metric: entries[metric] for metric in dict.fromkeys((*HEADLINE, *entries)) if metric in entries}
     times = {}
     for result in results:
         if real_time_factor(result) is not None:
