@@ -341,6 +341,8 @@ SCHEDULES = {  # decoding options, and the sentence about them
     "schedule: {rule: linear, steps: -5, first: 0.1, last: 0.5}": "schedule: steps: expected a positive number, found "
     "-5",
     "schedule: {rule: fibonacci, steps: 5, first: 0.01, last: 0.0}": "schedule: the rule fibonacci has no last",
+    "{sampler: dpm_solver, steps: 2, temperature: 0.8}": "temperature scales the noise of the steps, and "
+    "dpm_solver adds none; leave it out",
     "{sampler: dpm_solver, eta: 0.5}": "eta is an option of the sampler ddim, not of dpm_solver",
 }
 

@@ -16,17 +16,18 @@ from vocoders.errors import InputError
 SECTION = "options"  # what jsonargparse calls any section: its names may have no blanks, those of files may
 
 
-def load(path, overrides=None):
+def load(path, overrides=None, *, lay=None):
     """The mapping in a YAML file over that of its ``base:`` file, with ``overrides`` on top.
 
-    ``overrides`` maps dotted keys to values: ``{"train.max_steps": 4}``.
+    ``overrides`` maps dotted keys to values: ``{"train.max_steps": 4}``.  ``lay(below, above)`` lays one mapping over
+    another, ``merge`` by default.
     Raises InputError when a file is missing, is not YAML, or is not a mapping.
     """
     path = Path(path)
     config = _read(path)
     base = config.pop("base", None)
     if base is not None:
-        config = merge(load(path.parent / base), config)
+        config = (lay or merge)(load(path.parent / base, lay=lay), config)
     return override(config, overrides or {})
 
 

@@ -64,3 +64,7 @@ class Vocoder(Model):
     def evaluations(self, **options):
         """How many times ``synthesize`` with these options computes the network."""
         return 1
+
+    def remarks(self, **options):
+        """Sentences about options of ``synthesize`` that are allowed but may not be what was meant."""
+        return []

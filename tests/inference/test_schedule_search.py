@@ -94,9 +94,11 @@ def test_other_options_of_synthesis_are_searched_with_and_stand_in_the_result(wo
 
 def test_options_on_the_command_line_replace_those_of_the_file(work, capsys):
     (work / "decode.yaml").write_text("{steps: 50, temperature: 0.5}")
-    run("decode exp/tiny dump/dev out --config decode.yaml --device cpu --decode.steps 2 --decode.sampler ddim")
+    run(
+        "decode exp/tiny dump/dev out --config decode.yaml --device cpu --decode.steps 2 --decode.sampler sde_dpm_solver"
+    )
     made = json.loads((work / "out/system.json").read_text())
-    assert made["options"] == {"steps": 2, "temperature": 0.5, "sampler": "ddim"} and made["evaluations"] == 2
+    assert made["options"] == {"steps": 2, "temperature": 0.5, "sampler": "sde_dpm_solver"} and made["evaluations"] == 2
     (work / "listed.yaml").write_text("{schedule: [0.1, 0.2, 0.3], schedule_name: mine}")
     run("decode exp/tiny dump/dev out --config listed.yaml --device cpu --decode.steps 2")
     made = json.loads((work / "out/system.json").read_text())
@@ -106,6 +108,28 @@ def test_options_on_the_command_line_replace_those_of_the_file(work, capsys):
     assert "listed.yaml and --decode: steps: expected a positive number, found 0" in capsys.readouterr().err
     assert cli.main(["decode", "exp/tiny", "dump/dev", "out", "--decoder.steps", "2"]) == 1
     assert "has no option 'decoder'; did you mean 'decode'?" in capsys.readouterr().err
+
+
+def test_a_file_that_starts_from_another_replaces_its_schedule_and_its_name(work):
+    (work / "listed.yaml").write_text("{schedule: [0.1, 0.2, 0.3], schedule_name: theirs, clip: null}")
+    for mine, options in (("steps: 2", {"steps": 2}), ("schedule: [0.1, 0.2]", {"schedule": [0.1, 0.2]})):
+        (work / "mine.yaml").write_text(f"{{base: listed.yaml, {mine}}}")
+        run("decode exp/tiny dump/dev out --config mine.yaml --device cpu")
+        made = json.loads((work / "out/system.json").read_text())
+        assert (made["options"], made["schedule_name"]) == ({"clip": None, **options}, None)
+
+
+def test_a_schedule_for_another_training_is_remarked_upon(work, capsys):
+    conf = load(f"{ROOT}/egs/TEMPLATE/voc1/conf/wavegrad_tiny.yaml")["model"]["schedule"]
+    noise = np.prod(1 - np.linspace(conf["first"], conf["last"], conf["steps"]))
+    trained = 10 * np.log10(noise / (1 - noise))
+    run("decode exp/tiny dump/dev out --device cpu --decode.steps 2")
+    assert "another training" not in capsys.readouterr().err
+    run("decode exp/tiny dump/dev out --device cpu --decode.schedule [0.0001,0.06]")
+    ours = 10 * np.log10(0.9999 * 0.94 / (1 - 0.9999 * 0.94))
+    said = capsys.readouterr().err
+    assert f"begins at a signal-to-noise ratio of {ours:.1f} dB" in said
+    assert f"goes to {trained:.1f} dB; a schedule for another training?" in said
 
 
 def test_a_new_name_of_a_schedule_decodes_nothing_anew(work):

@@ -72,7 +72,7 @@ def test_schedules_of_one_name_are_one_sweep(exp, decode):
         decode(f"f{steps}", steps, schedule={"rule": "fibonacci", "steps": steps, "first": 1e-6})
         decode(f"l{steps}", steps, schedule=[1e-4] * steps)
     found = {sweep.sampling: sweep.evaluations for sweep in find_sweeps(rows(exp))}
-    assert found == {f"{name} schedule": [2, 3, 4] for name in ("searched", "fibonacci", "listed")}
+    assert found == {f"{name} schedule, ancestral": [2, 3, 4] for name in ("searched", "fibonacci", "listed")}
     assert "Some Net, 3 steps, searched schedule" in build_table("eval", rows(exp)).columns[0].cells
 
 
@@ -129,9 +129,9 @@ def test_a_second_row_of_one_number_of_steps_is_not_lost(exp, decode):
     decode("own", 25, 3.5)
     found = {sweep.sampling: sweep.evaluations for sweep in find_sweeps(rows(exp))}
     assert found == {
-        "searched schedule": [6, 12, 25],
-        "searched schedule [train_x/other6]": [6],
-        "steps spread evenly": [25],
+        "searched schedule, ancestral": [6, 12, 25],
+        "searched schedule, ancestral [train_x/other6]": [6],
+        "steps spread evenly, ancestral": [25],
     }
     cells = [cell for table in sweep_tables("eval", find_sweeps(rows(exp))) for row in table.rows for cell in row]
     assert {"4.500 ± 0.150", "3.500 ± 0.150"} <= set(cells)
@@ -142,7 +142,7 @@ def test_the_training_schedule_is_another_way_than_as_many_steps_spread_evenly(e
         decode(f"d{steps}", steps)
     add_result("train_x/whole", 4.5, options={}, evaluations=50, weights="w")
     found = {sweep.sampling: sweep.evaluations for sweep in find_sweeps(rows(exp))}
-    assert found == {"steps spread evenly": [6, 12, 50], "training schedule": [50]}
+    assert found == {"steps spread evenly, ancestral": [6, 12, 50], "training schedule, ancestral": [50]}
 
 
 def test_models_of_one_name_are_told_apart(exp, decode):

@@ -47,7 +47,7 @@ def test_numbers_are_those_of_the_summaries(exp):
     assert found["MCD ↓"] == ("12.00 ± 0.60",) * 3
     assert found["ln F0 ↓"] == ("0.100 ± 0.100 (n=2)", "0.100 ± 0.100 (n=2)", "undefined")
     assert found["parameters"] == ("–", "–", "1,234,567")
-    assert found["steps"][2] == "6,000"
+    assert found["training steps"][2] == "6,000"
     assert found["training"][2] == "1.5 min"
 
 

@@ -8,8 +8,8 @@ run goes on where it was; other settings in the same directory start it anew.
   vocoders decode griffin_lim dump/mel_nvidia_22k/eval exp/griffin_lim/eval
   vocoders decode --config conf/decode.yaml exp/diffwave dump/mel_nvidia_22k/eval exp/diffwave/decode_best/eval
 
-The configuration holds options of the system's synthesis, for DiffWave for instance {steps: 6}.  --decode.KEY VALUE
-changes one of them.
+The configuration holds options of the system's synthesis; those of diffusion models are sampler, steps, schedule,
+temperature, clip, eta and start_deviation (egs/README.md).  --decode.KEY VALUE changes one of them.
 """
 
 
@@ -42,26 +42,16 @@ def main(
     """
     from vocoders.config import load, override, refuse_unknown
     from vocoders.inference.decode import Decoder, summary
-    from vocoders.inference.system import open_system
+    from vocoders.inference.system import lay_options, open_system
 
     changes = override({}, overrides or {})
     refuse_unknown(changes, ["decode"], "vocoders decode")
-    files = [(file, load(file)) for file in (config, schedule) if file]
+    files = [(file, load(file, lay=lay_options)) for file in (config, schedule) if file]
     given = [*files, *([("--decode", changes["decode"])] if changes else [])]
     options = {}
     for _source, found in given:
-        options = _laid_over(options, found)
+        options = lay_options(options, found)
     where = " and ".join(source for source, _found in given) or "decode"
     opened = open_system(system, checkpoint=checkpoint, options=options, device=device, where=where)
     records = Decoder(opened, features, output, seed=seed, convert_mel=convert_mel).run()
     print(f"{output}: {summary(records)}")
-
-
-def _laid_over(options, changes):
-    """Steps or a schedule replace both, and the schedule's name."""
-    from vocoders.config import merge
-
-    together = ("steps", "schedule", "schedule_name")
-    if any(key in changes for key in together[:2]):
-        options = {key: value for key, value in options.items() if key not in together}
-    return merge(options, changes)

@@ -35,9 +35,9 @@ def main(
         figure: PNG with the spectrograms of one utterance side by side.
         title: heading of the page; by default the name of the recipe.
         utterances: how many of each set the page lets one hear.
-        only: pattern of the paths under EXP_ROOT of the rows that are wanted.
+        only: pattern of the rows that are wanted, by their directory under EXP_ROOT, as in "train_wavegrad*/decode_6*".
         pool_seeds: make one row of trainings that differ only in their seed.
-        against: pattern of the path of one row; adds a table of paired differences to it.
+        against: pattern of one row, likewise; adds a table of paired differences, each row minus that one.
     """
     from pathlib import Path
 

@@ -47,8 +47,9 @@ def main(
     """
     from vocoders.config import load
     from vocoders.inference.schedule_search import search
+    from vocoders.inference.system import lay_options
 
-    options = load(config) if config else {}
+    options = load(config, lay=lay_options) if config else {}
     options = {key: value for key, value in options.items() if key not in ("schedule", "schedule_name", "steps")}
     what = {"checkpoint": checkpoint, "utterances": utterances, "seconds": seconds, "score": score, "options": options}
     how = {"steps": steps, "method": method, "budget": budget, "seed": seed, "nj": nj}

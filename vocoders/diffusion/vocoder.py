@@ -1,17 +1,20 @@
 """What all diffusion vocoders have in common, which is everything but the network and what it is told of a level."""
 
+import math
 from typing import Literal
 
 import torch
 
 from vocoders.diffusion.prediction import NoisePrediction, ScaledPrediction
 from vocoders.diffusion.sampler import SAMPLERS
-from vocoders.diffusion.schedule import NoiseSchedule, ScheduleRule, diffuse
+from vocoders.diffusion.schedule import NoiseSchedule, ScheduleRule, diffuse, log_snr
 from vocoders.errors import InputError
 from vocoders.features.fitted import BandNormalization, FrameLevel, SpectralLevel, frames_to_samples
 from vocoders.interface import Vocoder
 from vocoders.seeding import normal_like
 
+DECIBELS = 20 / math.log(10)  # of a logarithm of a ratio of amplitudes
+TOLERANCE = 3.0  # dB
 DISTANCES = {"l1": torch.Tensor.abs, "l2": torch.Tensor.square}
 
 Prediction = Literal["noise", "energy_scaled", "spectrum_scaled"]
@@ -83,13 +86,15 @@ class DiffusionVocoder(Vocoder):
             schedule: betas of the sampling schedule, from the cleanest step to the noisiest, or a rule for them.
             steps: instead of a schedule, the number of steps to spread over the trained range of levels.
             clip: bound of the expected speech at each step; null for none.
-            temperature: factor of the noise that each step adds; 1 as published.
+            temperature: factor of the noise that each step adds, if the sampler adds any; 1 as published.
             eta: of ddim: share of the noise that is drawn anew at each step.
             start_deviation: factor of the noise that sampling begins with; 1 as published.
             generator: source of the noise.
         """
         if eta is not None and sampler != "ddim":
             raise InputError(f"eta is an option of the sampler ddim, not of {sampler}")
+        if temperature != 1 and (sampler == "dpm_solver" or (sampler == "ddim" and not eta)):
+            raise InputError(f"temperature scales the noise of the steps, and {sampler} adds none; leave it out")
         chosen = self._sampling_schedule(schedule, steps)
         prediction, conditioner = self._prediction(mel), self._conditioner(mel)
 
@@ -104,6 +109,16 @@ class DiffusionVocoder(Vocoder):
 
     def evaluations(self, *, schedule=None, steps=None, **_others):
         return len(self._sampling_schedule(schedule, steps))
+
+    def remarks(self, *, schedule=None, steps=None, **_others):
+        trained, chosen = self.schedule, self._sampling_schedule(schedule, steps)
+        ours, theirs = (DECIBELS * log_snr(each.level[-1]).item() for each in (chosen, trained))
+        if abs(ours - theirs) <= TOLERANCE:
+            return []
+        return [
+            f"the schedule begins at a signal-to-noise ratio of {ours:.1f} dB, the noise that was trained goes to "
+            f"{theirs:.1f} dB; a schedule for another training?"
+        ]
 
     def _sampling_schedule(self, schedule, steps):
         if schedule is not None and steps is not None:

@@ -1,6 +1,7 @@
 """What a decoder can decode with: a trained vocoder or a baseline, behind one signature."""
 
 import hashlib
+import logging
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from vocoders.device import choose
 from vocoders.errors import InputError
 from vocoders.features.mel import MelSpec
 from vocoders.inference.baselines import BASELINES
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,14 @@ def trained_path(name, checkpoint):
     return name
 
 
+def lay_options(options, changes):
+    """``changes`` over ``options`` of synthesis: steps or a schedule replace both, and the schedule's name."""
+    together = ("steps", "schedule", "schedule_name")
+    if any(key in changes for key in together[:2]):
+        options = {key: value for key, value in options.items() if key not in together}
+    return config.merge(options, changes)
+
+
 def baseline_system(name, options, *, where="decode"):
     label, copy = BASELINES[name]
     chosen = config.typed(copy, options, skip=4, where=where)
@@ -78,6 +89,8 @@ def model_system(vocoder, options, *, device="cpu", where="decode", schedule_nam
     chosen.pop("generator", None)  # in the signature, but ours to give
     with _naming(where):
         evaluations = vocoder.evaluations(**chosen)
+    for remark in vocoder.remarks(**chosen):
+        log.warning("%s: %s", where, remark)
 
     @torch.inference_mode()
     def synthesize(mel, own, spec, generator):

@@ -20,7 +20,7 @@ def difference_table(name, results, against):
     seeds); ``*`` marks an interval without 0.  Many cells are many chances: about one in twenty without any effect has
     its mark.  Raises InputError when several rows match, or rows have no pairs.
     """
-    matching = [result for result in results if fnmatchcase(result.place, against)]
+    matching = [row for row in results if any(fnmatchcase(member.place, against) for member in row.members)]
     if not matching:
         return None
     if len(matching) > 1:
@@ -30,8 +30,8 @@ def difference_table(name, results, against):
     names = labels(results)
     others = [result for result in results if result is not reference]
     metrics = dict.fromkeys(metric for metric in (*HEADLINE, *reference.metrics) if metric in reference.metrics)
-    rows = Column("paired difference", [names[results.index(other)] for other in others])
-    title = f"{name}: less {names[results.index(reference)]}"
+    rows = Column("row minus that", [names[results.index(other)] for other in others])
+    title = f"{name}: paired differences, row minus {names[results.index(reference)]}; * the 95 % interval excludes 0"
     return Table(title, others, [rows, *(_column(metric, others, reference) for metric in metrics)])
 
 

@@ -28,9 +28,8 @@ def family(result):
     """The same without the number of steps: what sweeps over that number have in common."""
     options = _options(result)
     steps, schedule = options.pop("steps", None), options.pop("schedule", None)
-    if steps is not None:
-        return ", ".join(["steps spread evenly", *_others(options)])
-    return ", ".join([*(_schedule(result, schedule) or ["training schedule"]), *_others(options)])
+    spread = ["steps spread evenly"] if steps is not None else _schedule(result, schedule) or ["training schedule"]
+    return ", ".join([*spread, *_others({"sampler": "ancestral", **options})])
 
 
 def _options(result):

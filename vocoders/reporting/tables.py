@@ -57,7 +57,7 @@ def fact_columns(results):
     columns = [
         _numbers("trainings", trainings if max(trainings) > 1 else [None] * len(results), str),
         _numbers("parameters", [result.system.get("parameters") for result in results], "{:,}".format),
-        _numbers("steps", [result.system.get("train_steps") for result in results], "{:,}".format),
+        _numbers("training steps", [result.system.get("train_steps") for result in results], "{:,}".format),
         _numbers("training", [result.system.get("training_seconds") for result in results], _duration),
         _numbers("n", counts if len(set(counts)) > 1 else [None] * len(counts), str),
     ]

@@ -15,7 +15,7 @@
 # begin options
 stage=0                                 # First stage to run.
 stop_stage=5                            # Last stage to run.
-nj=4                                    # Parallel jobs for data, features and scores.
+nj=4                                    # Parallel jobs for data, features, scores and searches.
 ngpu=1                                  # 1: train and decode on a GPU where there is one; 0: on the CPU.
 download_dir=downloads                  # Where the corpus is, or comes to lie.
 dumpdir=dump                            # Where features go.
@@ -30,14 +30,15 @@ resample=false                          # Resample the corpus where its sampling
 train_config=conf/diffwave.yaml         # Model, optimiser, length of training.
 train_args=                             # Changes to train_config, such as "--train.max_steps 1000"; give a tag too.
 tag=                                    # Added to the name of the experiment.
-checkpoint=best                         # What to decode with: best, last, or a file.
+checkpoint=best                         # What to decode with: best, last, step-N, or a file.
 decode_config=conf/decode.yaml          # Sampler and schedule.
-decode_steps=                           # Decode with each of these numbers of steps instead, such as "6 12 25 50".
+decode_steps=                           # Numbers of steps, such as "6 12 25 50", each instead of decode_config's own.
 baselines="recording griffin_lim world" # Rows of the table that need no training; may be empty.
 search_steps=6                          # Stage 6: steps of the schedule that is searched for.
+search_name=                            # Stage 6: name of what is found, instead of schedule_<search_steps>.
 search_args=                            # Stage 6: options of vocoders search-schedule, such as "--budget 200".
 metrics=all                             # Scores: all, or a list such as "pesq,stoi".
-seed=                                   # Of training and decoding, instead of train_config's and 0.
+seed=                                   # Of training, decoding and search, instead of train_config's and 0.
 # end options
 . utils/parse_options.sh
 [ $# -eq 0 ] || die "unexpected argument $1; options have the form --name value"
@@ -82,7 +83,7 @@ if begin_stage 4 "decoding: ${decodes[*]/#/${expdir}/}, and ${baselines:-no base
     for set in ${eval_sets}; do
         for baseline in ${baselines}; do
             ${cpu_cmd} "${expdir}/${baseline}/${set}/decode.log" \
-                vocoders decode ${seed:+--seed "${seed}"} "${baseline}" "${dump}/${set}" "${expdir}/${baseline}/${set}"
+                vocoders decode "${baseline}" "${dump}/${set}" "${expdir}/${baseline}/${set}"
         done
         for steps in ${decode_steps:-own}; do
             decode=${expdir}/$(decode_name "${steps#own}")/${set}
@@ -104,11 +105,12 @@ if begin_stage 5 "scores and report: ${expdir}/report.html, RESULTS.md"; then
     vocoders report --results RESULTS.md --html "${expdir}/report.html" "${expdir}"
 fi
 
-if begin_stage 6 "schedule search: ${exp}/schedule_${search_steps}.yaml"; then
+found=${exp}/${search_name:-schedule_${search_steps}}
+if begin_stage 6 "schedule search: ${found}.yaml"; then
     # shellcheck disable=SC2086  # search_args are several words
-    ${cpu_cmd} "${exp}/search_${search_steps}.log" \
+    ${cpu_cmd} "${found}.log" \
         vocoders search-schedule --steps "${search_steps}" --config "${decode_config}" --checkpoint "${checkpoint}" \
             --nj "${nj}" ${seed:+--seed "${seed}"} ${search_args} \
-            "${exp}" "${dump}/${dev_set}" "${exp}/schedule_${search_steps}.yaml"
-    log "decode with it: --stage 4 --decode_config ${exp}/schedule_${search_steps}.yaml"
+            "${exp}" "${dump}/${dev_set}" "${found}.yaml"
+    log "decode with it: --stage 4 --decode_config ${found}.yaml"
 fi
