@@ -20,9 +20,11 @@ import numpy as np
 import pytest
 
 from vocoders import checkpoint, config
+from vocoders.diffusion.vocoder import DiffusionVocoder
 from vocoders.features.mel import MelSpec
 from vocoders.io.audio import write_wave
 from vocoders.io.tables import read_table
+from vocoders.models import MODELS
 from vocoders.scoring.metrics import METRICS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -37,15 +39,15 @@ NOT_RUN = {  # page -> the command of each block that is not run
         "./run.sh",
         "./run.sh --download_dir /path/to/LJSpeech-1.1 --num_dev 2 --num_eval 4 --ngpu 0 "
         "--train_config conf/diffwave_small.yaml --decode_config conf/decode_small.yaml",
-        "./run.sh --stage 4 --ngpu 0 --train_config conf/wavegrad_small.yaml "
-        '--decode_config conf/decode_dpm_solver.yaml --decode_steps "6 12 25 50"',
-        "./run.sh --stage 4 --ngpu 0 --train_config conf/wavegrad_small.yaml "
-        "--decode_config exp/train_wavegrad_small/schedule_6.yaml",
+        './run.sh --stage 4 ${small} --decode_config conf/decode_sde_dpm_solver.yaml --decode_steps "6 12 25 50"',
+        "./run.sh --stage 4 ${small} --decode_config exp/train_wavegrad_small/schedule_6.yaml",
     ],
     RECIPES: [
         "./run.sh --download_dir /path/to/wavs --ngpu 0 --mel_config local/mel_8k.yaml "
         "--train_config conf/diffwave_tiny.yaml --decode_config conf/decode_6steps.yaml --metrics mr_stft,log_mel_mae",
         './run.sh --stage 3 --train_args "--train.max_steps 2000 --optimizer.learning_rate 1e-3" --tag lr1e-3',
+        'vocoders report --only "train_wavegrad_small_l?_seed*" --pool_seeds true '
+        '--against "train_wavegrad_small_l1_seed*" exp',
     ],
 }
 
@@ -189,14 +191,26 @@ def test_only_what_is_listed_is_not_run(page):
     assert [block.commands[-1] for block in blocks(page, "bash") if block.excuse] == NOT_RUN[page]
 
 
-@pytest.mark.parametrize(
-    "command", [line for lines in NOT_RUN.values() for line in lines if line.startswith("./run.sh")]
-)
+def recipe_commands():
+    """Every ./run.sh of a block that is not run, with the block's variables put in."""
+    for block in (block for page in (README, RECIPES) for block in blocks(page, "bash") if block.excuse):
+        variables = dict(re.findall(r'^(\w+)="(.*)"$', block.text, re.M))
+        for command in block.commands:
+            if command.startswith("./run.sh"):
+                yield re.sub(r"\$\{(\w+)\}", lambda match, known=variables: known[match[1]], command)
+
+
+@pytest.mark.parametrize("command", list(recipe_commands()))
 def test_recipes_take_the_options_of_what_is_not_run(command):
     said = run(f"{command} --help", ROOT / "egs/ljspeech/voc1")
     for name, value in re.findall(r'--(\w+) ((?!")\S+)', command.split('"')[0]):
         assert re.search(rf"--{name} +{re.escape(value)} ", said)
         assert not value.startswith("conf/") or (ROOT / TEMPLATE / value).is_file()
+
+
+def test_recipe_commands_are_found():
+    commands = list(recipe_commands())
+    assert len(commands) >= 8 and sum("--train_config conf/wavegrad_small.yaml" in command for command in commands) == 5
 
 
 @pytest.mark.parametrize("target", ["demo", "test", "env"])
@@ -222,9 +236,10 @@ def declared(script):
 
 def exists_in_a_configuration(key):
     section, _, name = key.partition(".")
-    settings = import_module("vocoders.training.settings")
-    classes = {"train": settings.TrainSettings, "optimizer": settings.OptimizerSettings}
-    return section in classes and name in signature(classes[section]).parameters
+    settings, synthesize = import_module("vocoders.training.settings"), DiffusionVocoder.synthesize
+    classes = {"train": [settings.TrainSettings], "optimizer": [settings.OptimizerSettings], "decode": [synthesize]}
+    classes["model"] = [MODELS[model] for model in MODELS.names()]
+    return any(name in signature(known).parameters for known in classes.get(section, []))
 
 
 def verbs():
@@ -316,3 +331,10 @@ def test_the_demo_table_is_of_a_real_run():
     for system in ("recording", "Griffin-Lim", "WORLD", "DiffWave"):
         assert re.search(rf"^\| {system}.*\d\.\d", text, re.M), system
     assert "(filled" not in TEXTS[README]
+
+
+def test_the_options_of_decoding_are_those_of_synthesis():
+    table = {words(row[0])[0]: words(row[1]) for row in rows(RECIPES, "| option | default | what it is |")}
+    known = signature(DiffusionVocoder.synthesize).parameters
+    assert set(table) == {*known, "schedule_name"} - {"self", "mel", "generator"}
+    assert table["sampler"] == [known["sampler"].default]

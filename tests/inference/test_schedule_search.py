@@ -94,9 +94,8 @@ def test_other_options_of_synthesis_are_searched_with_and_stand_in_the_result(wo
 
 def test_options_on_the_command_line_replace_those_of_the_file(work, capsys):
     (work / "decode.yaml").write_text("{steps: 50, temperature: 0.5}")
-    run(
-        "decode exp/tiny dump/dev out --config decode.yaml --device cpu --decode.steps 2 --decode.sampler sde_dpm_solver"
-    )
+    changes = "--decode.steps 2 --decode.sampler sde_dpm_solver"
+    run(f"decode exp/tiny dump/dev out --config decode.yaml --device cpu {changes}")
     made = json.loads((work / "out/system.json").read_text())
     assert made["options"] == {"steps": 2, "temperature": 0.5, "sampler": "sde_dpm_solver"} and made["evaluations"] == 2
     (work / "listed.yaml").write_text("{schedule: [0.1, 0.2, 0.3], schedule_name: mine}")
