@@ -61,6 +61,14 @@ def test_models_and_seeds_are_trained_decoded_and_scored_alike(study):
     assert len({line.split()[-1] for line in trainings}) == 32  # a directory each
 
 
+def test_some_forms_only(study):
+    status, commands = study("--seeds", "0", "--only", "_scaled_l1_log_snr")
+    assert status == 0
+    assert sorted(forms(commands)) == [
+        (f"{how}_scaled", "l1", "log_snr") for how in ("energy",) * 2 + ("spectrum",) * 2
+    ]
+
+
 def test_a_training_that_fails_fails_the_study_and_no_other(study):
     status, commands = study("--models", "diffwave", "--seeds", "0", "--nj", "1", fail="noise_l2_steps_seed0")
     assert status != 0

@@ -15,6 +15,7 @@ steps=800                               # Of training, for every form.
 seeds="0 1 2"                           # Of initial weights and training.
 models="diffwave wavegrad"              # The small configuration of each.
 train_args=                             # Changes to it, such as "--model.channels 32".
+only=.                                  # Forms whose directory matches this regular expression.
 dumpdir=dump/mel_nvidia_22k             # Features.
 studydir=study                          # Where trained models and scores go.
 decode_config=conf/decode_6steps.yaml   # Sampler and schedule, the same for all.
@@ -66,4 +67,4 @@ list_forms() {
 
 export -f train_and_score log
 export train_args dumpdir steps decode_config metrics OMP_NUM_THREADS=1
-list_forms | xargs -P "${nj}" -L 1 bash -euo pipefail -c 'train_and_score "$@"' study_prediction.sh
+list_forms | grep -E -- "${only}" | xargs -P "${nj}" -L 1 bash -euo pipefail -c 'train_and_score "$@"' study_prediction.sh
