@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from vocoders.diffusion.search import search_descent, search_grid
+from vocoders.diffusion.search import search_cobyqa, search_grid
 
 TARGET = (2e-5, 3e-3, 0.2)
 
@@ -50,29 +50,29 @@ def test_a_part_of_the_grid_is_drawn_once_each_and_repeats_with_its_seed():
 
 
 @pytest.mark.parametrize("function, tolerance", [(distance, 0.02), (coupled, 0.5)])
-def test_descent_finds_the_minimum_and_keeps_to_its_budget(function, tolerance):
+def test_cobyqa_finds_the_minimum_and_keeps_to_its_budget(function, tolerance):
     scores = Scores(function)
-    best, score = search_descent(scores, (1e-4, 1e-2, 0.5), budget=400)
+    best, score = search_cobyqa(scores, (1e-4, 1e-2, 0.5), budget=400)
     assert score == min(map(function, scores.asked)) == function(best)
     assert max(abs(math.log(b / t)) for b, t in zip(best, TARGET)) < tolerance
     assert len(scores.asked) <= 400
 
 
 @pytest.mark.parametrize("budget", [1, 2, 6, 7, 8, 9, 50])
-def test_descent_never_scores_more_than_its_budget(budget):
+def test_cobyqa_never_scores_more_than_its_budget(budget):
     scores = Scores(distance)
-    best, score = search_descent(scores, (1e-4, 1e-2, 0.5), budget=budget)
+    best, score = search_cobyqa(scores, (1e-4, 1e-2, 0.5), budget=budget)
     assert len(scores.asked) <= budget and score == distance(best)
     assert score <= distance((1e-4, 1e-2, 0.5))
 
 
-def test_descent_needs_a_twentieth_of_what_the_grid_needs():
-    grid, descent = Scores(distance), Scores(distance)
+def test_cobyqa_needs_a_twentieth_of_what_the_grid_needs():
+    grid, cobyqa = Scores(distance), Scores(distance)
     _, by_grid = search_grid(grid, 3, budget=1000, lowest=1e-6, highest=1e-1)
-    _, by_descent = search_descent(descent, (1e-4, 1e-2, 0.5), budget=len(grid.asked) // 20)
-    assert len(grid.asked) == 729 and by_descent < by_grid
+    _, by_cobyqa = search_cobyqa(cobyqa, (1e-4, 1e-2, 0.5), budget=len(grid.asked) // 20)
+    assert len(grid.asked) == 729 and by_cobyqa < by_grid
 
 
 def test_betas_stay_between_zero_and_one():
-    best, _ = search_descent(Scores(lambda betas: -betas[1] + betas[0]), (1e-8, 0.9), budget=100)
+    best, _ = search_cobyqa(Scores(lambda betas: -betas[1] + betas[0]), (1e-8, 0.9), budget=100)
     assert best[0] >= 1e-9 and 0.99 < best[1] < 1

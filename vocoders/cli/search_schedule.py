@@ -17,7 +17,7 @@ def main(
     output: str,
     *,
     steps: int = 6,
-    method: Literal["descent", "grid", "both"] = "descent",
+    method: Literal["cobyqa", "grid", "both"] = "cobyqa",
     budget: int = 100,
     utterances: int = 4,
     seconds: float | None = None,
@@ -34,12 +34,13 @@ def main(
         features: feature directory of the dev set.
         output: YAML file to write.
         steps: number of steps of the schedule.
-        method: descent: pattern search from steps spread evenly; grid: the published grid, or a random part of it;
-            both: descent, and the grid with twenty times the budget, to see what that is worth.
-        budget: how many schedules are scored at most (both: of descent, 21 times as many in all).
+        method: cobyqa: quadratic models, from steps spread evenly; grid: the published grid, or a random part of it;
+            both: cobyqa, and the grid with twenty times the budget, to see what that is worth.
+        budget: how many schedules are scored at most (both: by cobyqa, and 21 times as many in all).
         utterances: how many utterances, spread over the set.
         seconds: score no more than so much of the beginning of each.
-        score: what is optimised: a score of ``vocoders score``, such as log_mel_mae, pesq or estoi.
+        score: what is optimised: a score of ``vocoders score``, such as log_mel_mae, pesq or estoi.  log_mel_mae is
+            smooth and cheap, and blind to what noise in the right spectrum sounds like.
         config: other options of synthesis (YAML), such as sampler and temperature.
         checkpoint: which one of an experiment directory: best, last, step-N, or a file.
         seed: of the noise, and of the part of the grid.

@@ -1,17 +1,18 @@
 """Search for a sampling schedule of N betas.
 
 Knows no networks: ``scores(candidates)`` takes a list of schedules, each a tuple of N betas from the cleanest step on,
-and returns a number for each; lower is better.  Candidates are asked for in rounds that depend on nothing but earlier
-scores, so it is the same search however many are scored at a time.
+and returns a number for each; lower is better.  Which candidates are asked for depends on nothing but earlier scores.
 """
 
 import math
 import random
+from contextlib import suppress
 from itertools import islice
 
 MANTISSAS = range(1, 10)
 SMALLEST, LARGEST = 1e-9, 0.999
-FIRST_FACTOR, LAST_FACTOR = 4.0, 1.02
+FIRST_FACTOR, LAST_FACTOR = 4.0, 1.01
+UNDEFINED = 1e6  # what the optimiser is told of an infinite score
 
 
 def search_grid(scores, steps, *, budget, seed=0, lowest=1e-6, highest=1e-1, round_size=50):
@@ -38,39 +39,36 @@ def _on_grid(number, powers):
     return tuple(betas)
 
 
-def search_descent(scores, start, *, budget):
-    """Pattern search on the logarithms of the betas (Hooke and Jeeves 1961), from the schedule ``start``.
+def search_cobyqa(scores, start, *, budget):
+    """Trust-region search with quadratic models (COBYQA, Ragonneau and Zhang 2023) of the betas' logits.
 
-    A round multiplies and divides each beta by a factor; the next tries all steps that helped at once, and the better
-    half of them.  When nothing helps, the factor becomes its root.  Ends with the ``budget`` of schedules scored, or
-    when the factor is near one.  Returns (betas, score) of the best.
+    A score whose noise is the same for all candidates is a smooth function of them, which two dozen values describe
+    well.  Ends with the ``budget`` of schedules scored, or when the region is small.  Returns (betas, score) of the
+    best.
     """
-    best = (tuple(start), scores([tuple(start)])[0])
-    spent, factor = 1, FIRST_FACTOR
-    while factor > LAST_FACTOR:
-        moves = [(n, sign) for n in range(len(start)) for sign in (1, -1)][: budget - spent]
-        if not moves:
-            break
-        tried = list(zip(moves, scores([_moved(best[0], [move], factor) for move in moves])))
-        spent += len(moves)
-        helped = sorted((entry for entry in tried if entry[1] < best[1]), key=_by_score)
-        together = [move for n, (move, _) in enumerate(helped) if move[0] not in [m[0] for m, _ in helped[:n]]]
-        combined = [together, together[: (len(together) + 1) // 2]] if len(together) > 1 else []
-        candidates = [_moved(best[0], some, factor) for some in combined][: budget - spent]
-        found = list(zip(candidates, scores(candidates))) if candidates else []
-        spent += len(candidates)
-        singles = [(_moved(best[0], [move], factor), score) for move, score in helped[:1]]
-        best = min([best, *singles, *found], key=_by_score)
-        if not helped:
-            factor = math.sqrt(factor)
+    from scipy.optimize import minimize
+    from scipy.special import expit, logit
+
+    best, spent = (tuple(start), scores([tuple(start)])[0]), 1
+
+    def score(logits):
+        nonlocal best, spent
+        if spent == budget:
+            raise _SpentError
+        spent += 1
+        betas = tuple(expit(logits).clip(SMALLEST, LARGEST).tolist())
+        (value,) = scores([betas])
+        best = min([best, (betas, value)], key=_by_score)
+        return min(value, UNDEFINED)
+
+    radii = {"initial_tr_radius": math.log(FIRST_FACTOR), "final_tr_radius": math.log(LAST_FACTOR)}
+    with suppress(_SpentError):
+        minimize(score, logit(start), method="COBYQA", options=radii)
     return best
 
 
-def _moved(betas, moves, factor):
-    moved = list(betas)
-    for n, sign in moves:
-        moved[n] = min(max(moved[n] * factor**sign, SMALLEST), LARGEST)
-    return tuple(moved)
+class _SpentError(Exception):
+    """The budget is used up."""
 
 
 def _by_score(entry):

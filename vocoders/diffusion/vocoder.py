@@ -117,7 +117,7 @@ class DiffusionVocoder(Vocoder):
             return []
         return [
             f"the schedule begins at a signal-to-noise ratio of {ours:.1f} dB, the noise that was trained goes to "
-            f"{theirs:.1f} dB; a schedule for another training?"
+            f"{theirs:.1f} dB; it may be one for another training, or leave the network little to do"
         ]
 
     def _sampling_schedule(self, schedule, steps):

@@ -7,6 +7,7 @@ A candidate's score is the mean over the same utterances with the same noise, on
 neither the number of processes nor the order; a search that was stopped finds its lines again and goes on.
 """
 
+import logging
 import math
 import multiprocessing
 import signal
@@ -15,13 +16,14 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, partial
+from itertools import islice, product
 from pathlib import Path
 
 import torch
 
 from vocoders import config
 from vocoders.checkpoint import load_vocoder
-from vocoders.diffusion.search import search_descent, search_grid
+from vocoders.diffusion.search import search_cobyqa, search_grid
 from vocoders.diffusion.vocoder import DiffusionVocoder
 from vocoders.errors import InputError
 from vocoders.features.mel import MelSpec
@@ -34,7 +36,8 @@ from vocoders.scoring.metrics import METRICS, load_metric
 from vocoders.scoring.signal import Signal
 from vocoders.seeding import seeded
 
-METHODS = ("descent", "grid")
+log = logging.getLogger(__name__)
+METHODS = ("cobyqa", "grid")
 GRID_SHARE = 20  # how many more schedules the grid may score where both methods are run
 
 
@@ -63,7 +66,7 @@ class Task:
 
 
 class Judge:
-    """Scores schedules; lower is better."""
+    """Scores a schedule on an utterance; lower is better, and what is undefined is never the best."""
 
     def __init__(self, task):
         self.task = task
@@ -81,19 +84,15 @@ class Judge:
         self.metric, self.sign = metric_of(task.score)
 
     @torch.inference_mode()
-    def __call__(self, betas):
-        values = []
-        for utt, mel in self.mels.items():
-            generator = seeded(self.task.seed, utt)
-            options = {**self.options, "schedule": list(betas), "steps": None}
-            wave = self.vocoder.synthesize(mel[None], generator=generator, **options)[0]
-            if not wave.isfinite().all():
-                return math.inf
-            decoded = Signal(to_int16(wave.numpy())[0] / 32768, self.vocoder.sample_rate)  # as decode would write it
-            values.append(self.metric(self.references[utt], decoded)[self.task.score])
-        if None in values or not all(map(math.isfinite, values)):
-            return math.inf  # undefined somewhere: never the best
-        return self.sign * sum(values) / len(values)
+    def __call__(self, betas, utt):
+        options = {**self.options, "schedule": list(betas), "steps": None}
+        generator = seeded(self.task.seed, utt)
+        wave = self.vocoder.synthesize(self.mels[utt][None], generator=generator, **options)[0]
+        if not wave.isfinite().all():
+            return math.inf
+        decoded = Signal(to_int16(wave.numpy())[0] / 32768, self.vocoder.sample_rate)  # as decode would write it
+        value = self.metric(self.references[utt], decoded)[self.task.score]
+        return self.sign * value if value is not None and math.isfinite(value) else math.inf
 
 
 def metric_of(score):
@@ -155,6 +154,8 @@ def search(
         raise InputError(f"{output}: no schedule of {len(record.known)} has a defined {score}; choose another --score")
     found = [replace(each, score=sign * each.score) for each in found]
     write_text(output, _as_yaml(found, settings))
+    for remark in vocoder.remarks(schedule=list(found[0].betas)):
+        log.warning("%s: %s", output, remark)
     return found
 
 
@@ -163,7 +164,7 @@ def _run(method, budget, steps, start, scores, seed):
         if method == "grid":
             betas, value = search_grid(scores, steps, budget=budget, seed=seed)
         else:
-            betas, value = search_descent(scores, start, budget=budget)
+            betas, value = search_cobyqa(scores, start, budget=budget)
     return Found(method, betas, value, len(scores.asked))
 
 
@@ -217,11 +218,19 @@ def _judges(task, nj):
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(nj, context, initializer=_prepare)
     try:
-        yield lambda candidates: pool.map(partial(_judge, task), candidates)
+        yield lambda candidates: _means(pool, task, candidates)
     except BrokenProcessPool:
         raise InputError("a search process was killed, perhaps for its memory; run again with a lower --nj") from None
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _means(pool, task, candidates):
+    """The mean of each candidate's scores, as they come; each utterance is a task of its own, for the sake of methods
+    that ask for one candidate at a time."""
+    values = pool.map(partial(_judge, task), *zip(*product(candidates, task.utterances)))
+    for _ in candidates:
+        yield sum(islice(values, len(task.utterances))) / len(task.utterances)
 
 
 def _prepare():
@@ -232,8 +241,8 @@ def _prepare():
 judge_of = cache(Judge)
 
 
-def _judge(task, betas):
-    return judge_of(task)(betas)
+def _judge(task, betas, utt):
+    return judge_of(task)(betas, utt)
 
 
 def _as_yaml(found, settings):
