@@ -41,30 +41,21 @@ def main(
     """
     from pathlib import Path
 
-    from vocoders.errors import InputError
     from vocoders.provenance import git_revision
-    from vocoders.reporting.differences import difference_table
+    from vocoders.reporting.differences import difference_tables
     from vocoders.reporting.figure import write_figure
     from vocoders.reporting.markdown import markdown, results_block, write_results
     from vocoders.reporting.page import heard, write_page
     from vocoders.reporting.pooling import pool
     from vocoders.reporting.results import find_results
-    from vocoders.reporting.sweeps import find_sweeps, sweep_tables, unswept
+    from vocoders.reporting.sweeps import summary_tables
     from vocoders.reporting.tables import build_table, legend, units
 
-    tables, shown, compared = [], [], False
-    for name, rows in find_results(exp_root, only=only).items():
-        rows = pool(rows) if pool_seeds else rows
-        sweeps = find_sweeps(rows)
-        others = unswept(rows, sweeps)
-        tables.append(build_table(name, rows))
-        shown += [build_table(name, others)] if others else []
-        shown += sweep_tables(name, sweeps) if sweeps else []
-        differences = difference_table(name, rows, against) if against else None
-        shown += [differences] if differences else []
-        compared |= differences is not None
-    if against and not compared:
-        raise InputError(f"--against {against}: no row has such a path")
+    sets = find_results(exp_root, only=only)
+    sets = {name: pool(rows) for name, rows in sets.items()} if pool_seeds else sets
+    tables = [build_table(name, rows) for name, rows in sets.items()]
+    shown = [table for name, rows in sets.items() for table in summary_tables(name, rows)]
+    shown += difference_tables(sets, against) if against else []
     print("\n\n".join(f"{table.name}\n{markdown(table)}" for table in shown))
     print(f"\n{legend(tables)}\n{units(tables)}".rstrip())
     if results:

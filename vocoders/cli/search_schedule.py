@@ -48,10 +48,9 @@ def main(
     """
     from vocoders.config import load
     from vocoders.inference.schedule_search import search
-    from vocoders.inference.system import lay_options
+    from vocoders.inference.system import lay_options, without_schedule
 
-    options = load(config, lay=lay_options) if config else {}
-    options = {key: value for key, value in options.items() if key not in ("schedule", "schedule_name", "steps")}
+    options = without_schedule(load(config, lay=lay_options)) if config else {}
     what = {"checkpoint": checkpoint, "utterances": utterances, "seconds": seconds, "score": score, "options": options}
     how = {"steps": steps, "method": method, "budget": budget, "seed": seed, "nj": nj}
     found = search(experiment, features, output, **what, **how)

@@ -25,14 +25,8 @@ from vocoders.log import progress
 from vocoders.seeding import seeded
 
 WARM_UP_FRAMES = 32
-ABOUT = (  # may change without changing a wave
-    "provenance",
-    "checkpoint",
-    "experiment",
-    "training_seconds",
-    "evaluations",
-    "schedule_name",
-)
+NAMES = ("evaluations", "schedule_name")  # what tables say of the sampling
+ABOUT = ("provenance", "checkpoint", "experiment", "training_seconds", *NAMES)  # may change without changing a wave
 log = logging.getLogger(__name__)
 
 
@@ -131,8 +125,8 @@ class Decoder:
     def _rename(self, settings):
         """Keeps what tables say of the schedule up to date."""
         old = read_json(self.output / "system.json")
-        if any(old.get(key) != settings.get(key) for key in ("evaluations", "schedule_name")):
-            write_json(self.output / "system.json", {**old, **{key: settings.get(key) for key in ABOUT[-2:]}})
+        if any(old.get(key) != settings.get(key) for key in NAMES):
+            write_json(self.output / "system.json", {**old, **{key: settings.get(key) for key in NAMES}})
 
     def _finished(self, record):
         samples = self.features.frames.get(record["utt"], 0) * self.spec.hop_size

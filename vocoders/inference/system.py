@@ -67,10 +67,14 @@ def trained_path(name, checkpoint):
 
 def lay_options(options, changes):
     """``changes`` over ``options`` of synthesis: steps or a schedule replace both, and the schedule's name."""
-    together = ("steps", "schedule", "schedule_name")
-    if any(key in changes for key in together[:2]):
-        options = {key: value for key, value in options.items() if key not in together}
+    if "steps" in changes or "schedule" in changes:
+        options = without_schedule(options)
     return config.merge(options, changes)
+
+
+def without_schedule(options):
+    """Options of synthesis but for those that say where its steps lie."""
+    return {key: value for key, value in options.items() if key not in ("steps", "schedule", "schedule_name")}
 
 
 def baseline_system(name, options, *, where="decode"):

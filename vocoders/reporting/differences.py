@@ -13,6 +13,14 @@ from vocoders.scoring.bootstrap import crossed_interval
 from vocoders.scoring.summary import too_few_defined
 
 
+def difference_tables(sets, against):
+    """One for each set (name -> rows) that has the row ``against``; raises InputError when none has."""
+    tables = [difference_table(name, rows, against) for name, rows in sets.items()]
+    if not any(tables):
+        raise InputError(f"--against {against}: no row has such a path")
+    return [table for table in tables if table]
+
+
 def difference_table(name, results, against):
     """The rows of one set less the one whose place the pattern ``against`` matches; None where none does.
 

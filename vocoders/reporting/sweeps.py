@@ -15,6 +15,7 @@ from vocoders.reporting.tables import (
     NOTHING,
     Column,
     Table,
+    build_table,
     fact_columns,
     origin,
     real_time_factor,
@@ -79,6 +80,14 @@ def unswept(results, sweeps):
     """The results that are in none of the sweeps."""
     taken = {result.directory for sweep in sweeps for result in sweep.results}
     return [result for result in results if result.directory not in taken]
+
+
+def summary_tables(name, results):
+    """What text shows of one set: a table of the rows that are in no sweep, and those of its sweeps."""
+    sweeps = find_sweeps(results)
+    others = unswept(results, sweeps)
+    tables = [build_table(name, others)] if others else []
+    return tables + (sweep_tables(name, sweeps) if sweeps else [])
 
 
 def sweep_tables(name, sweeps):
