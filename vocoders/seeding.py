@@ -19,3 +19,9 @@ def normal_like(like, shape=None, *, generator=None):
     so that one seed gives one noise whatever the device computes in."""
     device = generator.device if generator is not None else like.device
     return torch.randn(shape or like.shape, generator=generator, device=device).to(like)
+
+
+def uniform_like(like, *, generator=None):
+    """The same, uniform in [0, 1)."""
+    device = generator.device if generator is not None else like.device
+    return torch.rand(like.shape, generator=generator, device=device).to(like)

@@ -1,0 +1,69 @@
+"""Speech divided by what its mel tells of it, exactly undone.
+
+``forward(wave [B, T], mel [B, C, L]) -> (white [B, T], log |det dwhite/dwave| [B])``, ``inverse(white, mel) -> wave``;
+``fit(batches)`` sets the constants that training data must tell.
+"""
+
+import torch
+from torch import nn
+
+from vocoders.features.fitted import FrameLevel, SpectralLevel, frames_to_samples
+from vocoders.features.linear_prediction import Predictor
+
+LONGEST_BLOCK = 64  # samples in which one predictor holds
+
+
+class LevelWhitening(nn.Module):
+    """Division by the level of each frame, interpolated to samples."""
+
+    min_frames = 1
+
+    def __init__(self, mel_spec):
+        super().__init__()
+        self.mel_spec, self.level = mel_spec, FrameLevel(mel_spec)
+
+    def fit(self, batches):
+        self.level.fit(batches)
+
+    def forward(self, wave, mel):
+        level = self._level(mel)
+        return wave / level, -level.log().sum(1)
+
+    def inverse(self, white, mel):
+        return white * self._level(mel)
+
+    def _level(self, mel):
+        return frames_to_samples(self.level(mel), self.mel_spec.hop_size, center=self.mel_spec.center)
+
+
+class SpectralWhitening(nn.Module):
+    """Linear prediction by filters that have the spectrum of each frame, interpolated to blocks of samples.
+
+    Every sample is what the ones before it predict, plus a multiple of the white one; so the determinant is that of the
+    gains, and the inverse is the synthesis of a linear predictive vocoder.
+    """
+
+    def __init__(self, mel_spec, *, order=64):
+        super().__init__()
+        self.order, self.level = order, SpectralLevel(mel_spec)
+        self.min_frames = 2 * self.level.edge + 1
+        self.block = max(n for n in range(1, LONGEST_BLOCK + 1) if mel_spec.hop_size % n == 0)
+        self.blocks_per_hop = mel_spec.hop_size // self.block
+
+    def fit(self, batches):
+        self.level.fit(batches)
+
+    def forward(self, wave, mel):
+        predictor = self._predictor(mel)
+        return predictor.residual(wave.double()).to(wave), predictor.log_det().to(wave)
+
+    def inverse(self, white, mel):
+        return self._predictor(mel).wave(white.double()).to(white)
+
+    @torch.no_grad()
+    def _predictor(self, mel):
+        level = self.level(mel).double().log().transpose(1, 2)[:, :, None]  # [B, L + 1, 1, bins]
+        middle = (torch.arange(self.blocks_per_hop, device=mel.device)[:, None].double() + 0.5) / self.blocks_per_hop
+        level = level[:, :-1].lerp(level[:, 1:], middle).flatten(1, 2)  # [B, blocks, bins]
+        r = torch.fft.irfft((2 * level).exp())
+        return Predictor.from_autocorrelation(r, order=self.order, length=self.block)
