@@ -65,6 +65,10 @@ class Vocoder(Model):
         """How many times ``synthesize`` with these options computes the network."""
         return 1
 
+    def without_noise(self, options):
+        """These options of ``synthesize``, changed so that it draws nothing at random, for the denoiser."""
+        return options
+
     def remarks(self, **options):
         """Sentences about options of ``synthesize`` that are allowed but may not be what was meant."""
         return []
