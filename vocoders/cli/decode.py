@@ -8,8 +8,9 @@ run goes on where it was; other settings in the same directory start it anew.
   vocoders decode griffin_lim dump/mel_nvidia_22k/eval exp/griffin_lim/eval
   vocoders decode --config conf/decode.yaml exp/diffwave dump/mel_nvidia_22k/eval exp/diffwave/decode_best/eval
 
-The configuration holds options of the system's synthesis; those of diffusion models are sampler, steps, schedule,
-temperature, clip, eta and start_deviation (egs/README.md).  --decode.KEY VALUE changes one of them.
+The configuration holds options of the system's synthesis: for diffusion models sampler, steps, schedule, temperature,
+clip, eta and start_deviation, for WaveGlow sigma, for any vocoder denoise (egs/README.md).  --decode.KEY VALUE changes
+one of them.
 """
 
 

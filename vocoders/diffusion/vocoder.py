@@ -110,6 +110,10 @@ class DiffusionVocoder(Vocoder):
     def evaluations(self, *, schedule=None, steps=None, **_others):
         return len(self._sampling_schedule(schedule, steps))
 
+    def without_noise(self, options):
+        adding = options.get("sampler", "ancestral") in ("ancestral", "sde_dpm_solver") or options.get("eta")
+        return {**options, "start_deviation": 0.0, **({"temperature": 0.0} if adding else {})}
+
     def remarks(self, *, schedule=None, steps=None, **_others):
         trained, chosen = self.schedule, self._sampling_schedule(schedule, steps)
         ours, theirs = (DECIBELS * log_snr(each.level[-1]).item() for each in (chosen, trained))

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import math
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from vocoders.device import choose
 from vocoders.errors import InputError
 from vocoders.features.mel import MelSpec
 from vocoders.inference.baselines import BASELINES
+from vocoders.inference.denoiser import Denoiser
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +38,8 @@ class System:
 def open_system(name, *, checkpoint="best", options=None, device="auto", where="decode"):
     """A baseline by its name, or the vocoder in an experiment directory or checkpoint file.
 
-    ``options`` are those of its synthesis, and perhaps a ``schedule_name`` for tables; ``where`` names their source in
-    error messages.
+    ``options`` are those of its synthesis; and for a vocoder perhaps ``denoise``, the strength of the denoiser, and
+    ``schedule_name`` for tables.  ``where`` names their source in error messages.
     """
     options = dict(options or {})
     schedule_name = options.pop("schedule_name", None)
@@ -89,17 +91,23 @@ def baseline_system(name, options, *, where="decode"):
 
 
 def model_system(vocoder, options, *, device="cpu", where="decode", schedule_name=None):
-    chosen = config.typed(vocoder.synthesize, options, skip=1, where=where)
+    own = {key: value for key, value in options.items() if key != "denoise"}
+    chosen = config.typed(vocoder.synthesize, own, skip=1, where=where)
     chosen.pop("generator", None)  # in the signature, but ours to give
+    strength = _denoising(options, where)
     with _naming(where):
         evaluations = vocoder.evaluations(**chosen)
     for remark in vocoder.remarks(**chosen):
         log.warning("%s: %s", where, remark)
 
+    with torch.inference_mode():
+        denoise = Denoiser(vocoder, options=chosen) if strength else None
+
     @torch.inference_mode()
     def synthesize(mel, own, spec, generator):
         with _naming(where):
             wave = vocoder.synthesize(mel[None].to(device), generator=generator, **chosen)
+        wave = denoise(wave, strength) if denoise else wave
         return wave[0].float().cpu()  # waits for the device, so that who measures the time measures all of it
 
     info = vocoder.checkpoint_info
@@ -119,6 +127,13 @@ def model_system(vocoder, options, *, device="cpu", where="decode", schedule_nam
         "device": device,
     }
     return System(synthesize, vocoder.mel_spec, False, description)
+
+
+def _denoising(options, where):
+    strength = options.get("denoise") or 0.0
+    if isinstance(strength, bool) or not isinstance(strength, int | float) or not 0 <= strength < math.inf:
+        raise InputError(f"{where}: denoise is the strength of the denoiser, a number from 0 on, found {strength!r}")
+    return strength
 
 
 @contextmanager
