@@ -180,6 +180,12 @@ CASES = {
         TRAIN + " --train.segment_frames 4",
         "train.segment_frames: this model needs at least 5 frames of these features, found 4",
     ),
+    "options of another model's synthesis, before training": (
+        lambda: put("conf/decode.yaml", "sigma: 0.6"),
+        TRAIN + " --decode_config conf/decode.yaml",
+        "conf/decode.yaml has no option 'sigma'; it takes: clip, eta, generator, sampler, schedule, start_deviation, "
+        "steps, temperature",
+    ),
     "duplicate id": (
         lambda: put("data/train/wav.scp", LINES.replace("c ", "b ")),
         CHECK,

@@ -6,6 +6,7 @@ The trainer, the decoder, the benchmark and the tests know nothing of a model bu
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 
@@ -48,6 +49,7 @@ class Vocoder(Model):
     def __init__(self, mel_spec):
         super().__init__()
         self.mel_spec = mel_spec
+        self.whiten = None  # what synthesize undoes last (features/whitening.py): constant faults are constant before
 
     @property
     def hop_size(self):
@@ -66,8 +68,12 @@ class Vocoder(Model):
         return 1
 
     def without_noise(self, options):
-        """These options of ``synthesize``, changed so that it draws nothing at random, for the denoiser."""
-        return options
+        """These options of ``synthesize``, changed so that nothing random enters what it returns."""
+        raise NotImplementedError
+
+    def neutral_mel(self, frames):
+        """[1, C, frames] of zeros, after the normalisation where there is one."""
+        return torch.zeros(1, self.mel_spec.n_mels, frames, device=next(self.parameters()).device)
 
     def remarks(self, **options):
         """Sentences about options of ``synthesize`` that are allowed but may not be what was meant."""

@@ -7,6 +7,7 @@ from vocoders import config
 from vocoders.checkpoint import build_model
 from vocoders.errors import InputError
 from vocoders.features.mel import MelSpec
+from vocoders.inference.system import check_options
 from vocoders.interface import SpeechBatch
 from vocoders.models import MODELS
 from vocoders.seeding import seeded
@@ -54,6 +55,17 @@ def test_synthesis_has_the_right_length_and_repeats_with_its_seed(model):
     assert torch.equal(first, again) and not torch.equal(first, other)
 
 
+def test_the_denoiser_gets_synthesis_without_chance(model):
+    model.initialize([batch()])
+    for p in model.parameters():  # leave the zero-initialised head behind
+        torch.nn.init.normal_(p, std=0.2)
+    mel = model.neutral_mel(8)
+    assert mel.shape == (1, 80, 8)
+    first, other = (model.synthesize(mel, generator=seeded(s), **model.without_noise({})) for s in (1, 2))
+    assert torch.equal(first, other)
+    assert not torch.equal(first, model.synthesize(mel, generator=seeded(1)))
+
+
 def test_synthesis_listens_to_the_mel(model):
     model.initialize([batch()])
     for p in model.parameters():  # leave the zero-initialised head behind
@@ -69,6 +81,11 @@ def test_one_frame_is_enough(model):
 def test_it_knows_its_features_and_its_name(model):
     assert (model.hop_size, model.sample_rate, model.mel_spec) == (HOP, 22050, SPEC)
     assert isinstance(model.describe(), str) and model.describe()
+
+
+@pytest.mark.parametrize("name", MODELS.names())
+def test_the_default_configuration_of_decoding_fits(name, repository):
+    check_options({"model": {"name": name}}, config.load(repository / CONF / "decode.yaml"), where="decode.yaml")
 
 
 def test_an_unknown_model_lists_those_there_are():

@@ -6,6 +6,7 @@ import math
 import pytest
 import torch
 
+from vocoders import config
 from vocoders.checkpoint import build_model
 from vocoders.errors import InputError
 from vocoders.features.mel import LogMel, MelSpec
@@ -14,6 +15,7 @@ from vocoders.models.waveglow import flow_widths
 from vocoders.seeding import seeded
 
 SPEC = MelSpec(sample_rate=22050, n_fft=1024, win_size=1024, hop_size=256, n_mels=80, f_max=8000)
+CONF = "egs/TEMPLATE/voc1/conf"
 SMALL = dict(channels=16, layers=3)
 FRAMES = 6
 
@@ -107,8 +109,7 @@ def test_the_loss_counts_the_scales_of_couplings_and_mixtures():
     assert model.log_likelihood(batch.wave, batch.mel)[0].item() == pytest.approx(expected.item(), rel=1e-4)
 
 
-def test_early_outputs_keep_their_position():
-    """Noise at t reaches only speech near t, and reaches it through every flow."""
+def test_noise_reaches_only_speech_nearby():
     model = waveglow(shaken=True, **SMALL).eval()
     mel = speech(frames=16).mel[:1]
     noise = torch.zeros(2, 16 * 256)
@@ -128,8 +129,19 @@ def test_sigma_scales_the_noise_of_all_outputs():
     assert not none.any()
     expected = torch.randn(2, FRAMES * 256, generator=seeded(1))
     torch.testing.assert_close(full.square().sum(), expected.square().sum())  # rotations
-    with pytest.raises(InputError, match="sigma must be 0 or more, found -1"):
+    with pytest.raises(InputError, match="sigma must be a number from 0 on, found -1"):
         model.synthesize(mel, sigma=-1)
+
+
+@pytest.mark.parametrize("channel", range(8))
+def test_every_output_however_early_reaches_speech(channel):
+    model = waveglow(shaken=True, **SMALL)
+    mel = speech(frames=16).mel[:1].expand(2, -1, -1)
+    noise = torch.zeros(2, 16 * 256)
+    noise[1, 2048 + channel] = 1
+    with torch.no_grad():
+        quiet, rung = model.to_speech(noise, mel)
+    assert (quiet - rung)[2048:2056].abs().max() > 0.1
 
 
 def test_the_first_and_the_second_half_of_a_flow_change():
@@ -187,14 +199,25 @@ def test_quiet_excerpts_can_be_left_out_and_are_counted():
     values["loss"].backward()
     assert values["ignored"] == 1 and values["loss"] == 0
     assert not any(p.grad.any() for p in model.parameters())
+    evaluated = model.eval().loss(batch)["loss"]  # the dev set is not chosen from
+    assert evaluated == -model.log_likelihood(*batch).mean() / batch.wave.shape[1]
 
 
+def test_an_ignored_excerpt_cannot_spoil_the_others():
+    model, batch = waveglow(ignore_below=-60.0, **SMALL), speech()
+    batch.wave[1], batch.mel[1] = 0, math.nan
+    assert model.loss(batch)["loss"].isfinite()
+
+
+@pytest.mark.parametrize("whitening", ["none", "energy", "spectrum"])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_silence_clipping_and_constants_give_finite_gradients(precision):
-    model = waveglow(shaken=True, whitening="spectrum", dequantize=True, **SMALL)
+def test_silence_clipping_and_constants_give_finite_gradients(precision, whitening):
+    model = waveglow(shaken=True, whitening=whitening, dequantize=True, **SMALL)
     model.initialize([speech(frames=16)])
     model.network.mixings[3].weight.data[0] *= -1  # a determinant below zero
-    wave = torch.cat([torch.zeros(1, 4096), torch.ones(1, 4096), speech(frames=16, size=1, scale=9).wave.clamp(-1, 1)])
+    clipped = speech(frames=16, size=1, scale=9).wave.clamp(-1, 1)
+    highest = torch.tensor([1.0, -1.0]).repeat(1, 2048)  # a tone that mels up to 8 kHz do not see
+    wave = torch.cat([torch.zeros(1, 4096), torch.ones(1, 4096), clipped, highest])
     batch = SpeechBatch(wave, LogMel(SPEC)(wave)[..., :16])
     with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
         loss = model(batch, generator=seeded(1))["loss"]
@@ -203,39 +226,70 @@ def test_silence_clipping_and_constants_give_finite_gradients(precision):
     assert all(p.grad.isfinite().all() for p in model.parameters())
 
 
+def test_autocast_does_not_round_what_becomes_shift_and_scale():
+    network, skips = waveglow(shaken=True, **SMALL).network.couplings[0].network, []
+    for layer in network.layers:
+        layer.register_forward_hook(lambda _module, _inputs, outputs: skips.append(outputs[1]))
+    with torch.autocast("cpu", torch.bfloat16):
+        found = network(torch.randn(1, 4, 20), torch.randn(1, 640, 20))
+    assert {skip.dtype for skip in skips} == {torch.bfloat16}
+    expected = torch.nn.functional.conv1d(
+        sum(skip.float() for skip in skips), network.output.weight, network.output.bias
+    )
+    assert torch.equal(found, expected)
+
+
 def test_widths_after_early_outputs():
     assert flow_widths(8, 12, 4, 2) == [(0, 8)] * 4 + [(2, 6)] + [(0, 6)] * 3 + [(2, 4)] + [(0, 4)] * 3
 
 
-RATES = [16000, 22050, 24000, 48000]
-
-
-@pytest.mark.parametrize("rate", RATES)
 @pytest.mark.parametrize(
-    "hop_size, groups", [(200, 8), (200, 10), (256, 8), (256, 16), (300, 4), (300, 12), (512, 8), (512, 16)]
+    "rate, hop_size, groups, condition_every",
+    [
+        (16000, 200, 8, 40),
+        (16000, 256, 8, 64),
+        (22050, 256, 8, 64),
+        (22050, 256, 16, 32),
+        (24000, 300, 10, 60),
+        (24000, 300, 12, 12),
+        (48000, 512, 8, 64),
+        (48000, 512, 16, 128),
+    ],
 )
-def test_other_rates_hops_and_groups_work(rate, hop_size, groups):
+@pytest.mark.parametrize("file", ["waveglow.yaml", "waveglow_small.yaml"])
+def test_other_rates_hops_and_groups_are_changes_in_yaml(file, rate, hop_size, groups, condition_every, repository):
     spec = MelSpec(sample_rate=rate, n_fft=2048, win_size=1200, hop_size=hop_size, n_mels=80, f_max=rate / 2)
-    model = waveglow(spec, shaken=True, groups=groups, flows=5, early_every=4, **SMALL)
-    batch = speech(spec, frames=8)
-    noise, _ = model.to_noise(batch.wave, batch.mel)
-    torch.testing.assert_close(model.to_speech(noise, batch.mel), batch.wave, atol=1e-5, rtol=0)
+    options = config.load(repository / CONF / file)["model"]
+    every = {"condition_every": condition_every} if "condition_every" in options else {}
+    model = waveglow(spec, shaken=True, **{**options, "groups": groups, **every, "channels": 8})
+    batch = speech(spec, frames=16)
+    model.initialize([batch])
+    with torch.no_grad():
+        noise, _ = model.to_noise(batch.wave, batch.mel)
+        torch.testing.assert_close(model.to_speech(noise, batch.mel), batch.wave, atol=1e-5, rtol=0)
     assert model.synthesize(batch.mel, generator=seeded(1)).shape == batch.wave.shape
 
 
 @pytest.mark.parametrize(
     "hop_size, options, told",
     [
-        (300, {}, "groups must divide the features' hop_size 300, found 8; of 300 these do: 2, 4, 6, 10, 12, 20, 30"),
-        (200, {"groups": 16}, "groups must divide the features' hop_size 200, found 16; of 200 these do: 2, 4, 8, 10"),
+        (
+            300,
+            {},
+            "groups must divide the features' hop_size 300, found 8; with these early outputs it can be 6, 10, 12",
+        ),
+        (200, {"groups": 16}, "divide the features' hop_size 200, found 16; with these early outputs it can be 8, 10"),
+        (275, {}, "it can be no number; use mels of another hop_size"),
         (256, {"flows": 20}, "flow 16 of 20 has 0"),
         (300, {"groups": 5}, "an even number of channels, at least 2; with groups 5"),
         (256, {"early_size": 3}, "flow 4 of 12 has 5"),
-        (256, {"condition_every": 12}, "condition_every must divide the features' hop_size 256, and groups"),
+        (256, {"condition_every": 12}, "groups 8; it can be 1, 2, 4, 8, 16, 32, 64, 128, 256"),
+        (300, {"groups": 6, "condition_every": 10}, "groups 6; it can be 1, 2, 3, 6, 12, 30, 60, 150, 300"),
+        (254, {"groups": 2, "early_every": None, "whitening": "spectrum"}, "some number from 16 to 64 divides"),
         (
-            300,
-            {"groups": 4, "condition_every": 6},
-            "condition_every must divide the features' hop_size 300, and groups",
+            600,
+            {"whitening": "spectrum"},
+            "a win_size of at least 2 * hop_size, found n_fft 1024, win_size 1024, hop_si",
         ),
         (256, {"sigma": 0.0}, "sigma must be positive, found 0.0"),
         (256, {"flows": 0}, "flows must be at least 1, found 0"),
@@ -248,6 +302,6 @@ def test_other_rates_hops_and_groups_work(rate, hop_size, groups):
     ],
 )
 def test_a_broken_rule_is_named(hop_size, options, told):
-    with pytest.raises(InputError, match="waveglow: ") as error:
+    with pytest.raises(InputError) as error:
         waveglow(dataclasses.replace(SPEC, hop_size=hop_size), **{**SMALL, **options})
     assert told in str(error.value)

@@ -16,6 +16,7 @@ def main(
     dev_directory: str,
     experiment: str,
     config: str = "",
+    decode_config: str = "",
     device: str = "auto",
     overrides: dict | None = None,
 ):
@@ -26,17 +27,22 @@ def main(
         dev_directory: features to choose the best checkpoint by.
         experiment: directory of checkpoints, metrics and logs; made, or resumed.
         config: YAML file with the sections model, train and optimizer.
+        decode_config: options of synthesis that will be decoded with (YAML); refused now if the model has no such.
         device: cpu, cuda, or auto.
         overrides: dotted keys laid over the configuration.
     """
     from vocoders import config as configuration
     from vocoders.device import choose
+    from vocoders.inference.system import check_options
     from vocoders.training.run import train
 
     if not config:
         raise InputError("needs --config, a YAML file such as conf/diffwave.yaml")
+    settings = configuration.load(config, overrides)
+    if decode_config:
+        check_options(settings, configuration.load(decode_config), where=decode_config)
     train(
-        configuration.load(config, overrides),
+        settings,
         train_directory,
         dev_directory,
         experiment,

@@ -9,7 +9,7 @@ from vocoders.diffusion.prediction import NoisePrediction, ScaledPrediction
 from vocoders.diffusion.sampler import SAMPLERS
 from vocoders.diffusion.schedule import NoiseSchedule, ScheduleRule, diffuse, log_snr
 from vocoders.errors import InputError
-from vocoders.features.fitted import BandNormalization, FrameLevel, SpectralLevel, frames_to_samples
+from vocoders.features.fitted import BandNormalization, FrameLevel, NoNormalization, SpectralLevel, frames_to_samples
 from vocoders.interface import Vocoder
 from vocoders.seeding import normal_like
 
@@ -40,7 +40,7 @@ class DiffusionVocoder(Vocoder):
             "continuous": self.schedule.draw_continuous_levels,
             "log_snr": self.schedule.draw_spread_levels,
         }[levels]
-        self.normalize = BandNormalization(mel_spec.n_mels) if normalize_mel else torch.nn.Identity()
+        self.normalize = BandNormalization(mel_spec.n_mels) if normalize_mel else NoNormalization()
         level = {"noise": None, "energy_scaled": FrameLevel, "spectrum_scaled": SpectralLevel}[prediction]
         self.speech_level = level and level(mel_spec)
 
@@ -53,9 +53,9 @@ class DiffusionVocoder(Vocoder):
         raise NotImplementedError
 
     def initialize(self, batches):
-        for part in (self.normalize, self.speech_level):
-            if hasattr(part, "fit"):
-                part.fit(batches)
+        self.normalize.fit(batches)
+        if self.speech_level:
+            self.speech_level.fit(batches)
 
     def loss(self, batch, *, generator=None):
         level = self.draw_levels(len(batch.wave), generator=generator).to(batch.wave.device)
@@ -93,7 +93,7 @@ class DiffusionVocoder(Vocoder):
         """
         if eta is not None and sampler != "ddim":
             raise InputError(f"eta is an option of the sampler ddim, not of {sampler}")
-        if temperature != 1 and (sampler == "dpm_solver" or (sampler == "ddim" and not eta)):
+        if temperature != 1 and not _adds_noise(sampler, eta):
             raise InputError(f"temperature scales the noise of the steps, and {sampler} adds none; leave it out")
         chosen = self._sampling_schedule(schedule, steps)
         prediction, conditioner = self._prediction(mel), self._conditioner(mel)
@@ -111,8 +111,11 @@ class DiffusionVocoder(Vocoder):
         return len(self._sampling_schedule(schedule, steps))
 
     def without_noise(self, options):
-        adding = options.get("sampler", "ancestral") in ("ancestral", "sde_dpm_solver") or options.get("eta")
+        adding = _adds_noise(options.get("sampler", "ancestral"), options.get("eta"))
         return {**options, "start_deviation": 0.0, **({"temperature": 0.0} if adding else {})}
+
+    def neutral_mel(self, frames):
+        return self.normalize.inverse(super().neutral_mel(frames))
 
     def remarks(self, *, schedule=None, steps=None, **_others):
         trained, chosen = self.schedule, self._sampling_schedule(schedule, steps)
@@ -151,3 +154,7 @@ class DiffusionVocoder(Vocoder):
     def _output(self, prediction, noisy, conditioner, level):
         condition = self.condition(level).to(noisy)
         return self.network(prediction.input(noisy, level), conditioner, condition).float()
+
+
+def _adds_noise(sampler, eta):
+    return sampler in ("ancestral", "sde_dpm_solver") or (sampler == "ddim" and bool(eta))

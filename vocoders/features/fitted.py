@@ -8,6 +8,19 @@ from vocoders.features.filter_bank import band_edges, filter_bank
 from vocoders.features.time_varying_filter import TimeVaryingFilter
 
 
+class NoNormalization(nn.Module):
+    """Mels as they are."""
+
+    def fit(self, batches):
+        pass
+
+    def forward(self, mel):
+        return mel
+
+    def inverse(self, normal):
+        return normal
+
+
 class BandNormalization(nn.Module):
     """Each band to zero mean and unit variance over the training data: [B, C, L] -> [B, C, L]."""
 
@@ -23,6 +36,9 @@ class BandNormalization(nn.Module):
 
     def forward(self, mel):
         return (mel - self.mean) / self.deviation
+
+    def inverse(self, normal):
+        return self.mean + self.deviation * normal
 
 
 class FrameLevel(nn.Module):
@@ -68,8 +84,8 @@ class SpectralLevel(nn.Module):
         n_fft, win_size, hop_size = mel_spec.n_fft, mel_spec.win_size, mel_spec.hop_size
         if n_fft % 2 or win_size < 2 * hop_size:
             raise InputError(
-                f"model.prediction: spectrum_scaled needs mels with an even n_fft and a win_size of at least "
-                f"2 * hop_size, found n_fft {n_fft}, win_size {win_size}, hop_size {hop_size}; use energy_scaled, or "
+                f"to tell the spectrum of speech, mels need an even n_fft and a win_size of at least 2 * hop_size, "
+                f"found n_fft {n_fft}, win_size {win_size}, hop_size {hop_size}; choose energy instead of spectrum, or "
                 f"other mels"
             )
         self.mel_spec, self.floor = mel_spec, floor

@@ -68,8 +68,8 @@ class Predictor(NamedTuple):
 def levinson_durbin(r):
     """Autocorrelation [..., P + 1] -> coefficients [..., P] and gain [...]: the best linear prediction.
 
-    The gain is the standard deviation of what remains.  The inverse filter is stable if r is the autocorrelation of a
-    spectrum without zeros (Markel and Gray 1976, chapter 3).
+    The gain is the standard deviation of what remains.  Each synthesis filter 1 / A is stable if the autocorrelation is
+    that of a spectrum without zeros (Markel and Gray 1976, chapter 3).
     """
     a, error = r[..., :0], r[..., 0]
     for order in range(r.shape[-1] - 1):

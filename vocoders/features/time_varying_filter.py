@@ -5,7 +5,7 @@ from torch import nn
 
 
 class TimeVaryingFilter(nn.Module):
-    """(gain [B, n_fft / 2 + 1, L + 1], wave [B, L * hop_size]) -> wave.
+    """(gain [B, n_fft / 2 + 1, L + 1], wave [B, T]) -> wave, where L = T // hop_size.
 
     Frame i is centred on sample i * hop_size.  The frames of a short-time Fourier transform are multiplied by the gain
     and overlapped again into the signal whose transform is nearest to the product (Griffin and Lim 1984, equation 6).
@@ -21,9 +21,13 @@ class TimeVaryingFilter(nn.Module):
         self.register_buffer("window", torch.hann_window(win_size), persistent=False)
 
     def forward(self, gain, wave):
-        return torch.istft(gain * self.spectrum(wave), **self.sizes, window=self.window, length=wave.shape[-1])
+        return self.wave(gain * self.spectrum(wave), wave.shape[-1])
+
+    def wave(self, spectrum, length):
+        """The inverse of ``spectrum``: [B, n_fft / 2 + 1, L + 1] -> [B, length]."""
+        return torch.istft(spectrum, **self.sizes, window=self.window, length=length)
 
     def spectrum(self, wave):
-        """wave [B, L * hop_size] -> complex [B, n_fft / 2 + 1, L + 1]."""
+        """wave [B, T] -> complex [B, n_fft / 2 + 1, L + 1]."""
         pad_mode = "reflect" if wave.shape[-1] > self.sizes["n_fft"] // 2 else "constant"
         return torch.stft(wave, **self.sizes, window=self.window, pad_mode=pad_mode, return_complex=True)

@@ -1,4 +1,4 @@
-"""Speech divided by what its mel tells of it, exactly undone.
+"""Speech divided by what its mel tells of it, exactly undone, so that a model need not learn it.
 
 ``forward(wave [B, T], mel [B, C, L]) -> (white [B, T], log |det dwhite/dwave| [B])``, ``inverse(white, mel) -> wave``;
 ``fit(batches)`` sets the constants that training data must tell.
@@ -7,13 +7,32 @@
 import torch
 from torch import nn
 
+from vocoders.errors import InputError
 from vocoders.features.fitted import FrameLevel, SpectralLevel, frames_to_samples
 from vocoders.features.linear_prediction import Predictor
 
-LONGEST_BLOCK = 64  # samples in which one predictor holds
+BLOCK = range(16, 65)  # samples in which one predictor holds
 
 
-class LevelWhitening(nn.Module):
+class NoWhitening(nn.Module):
+    """Speech as it is."""
+
+    min_frames = 1
+
+    def __init__(self, mel_spec):
+        super().__init__()
+
+    def fit(self, batches):
+        pass
+
+    def forward(self, wave, mel):
+        return wave, wave.new_zeros(len(wave))
+
+    def inverse(self, white, mel):
+        return white
+
+
+class EnergyWhitening(nn.Module):
     """Division by the level of each frame, interpolated to samples."""
 
     min_frames = 1
@@ -36,18 +55,26 @@ class LevelWhitening(nn.Module):
         return frames_to_samples(self.level(mel), self.mel_spec.hop_size, center=self.mel_spec.center)
 
 
-class SpectralWhitening(nn.Module):
+class SpectrumWhitening(nn.Module):
     """Linear prediction by filters that have the spectrum of each frame, interpolated to blocks of samples.
 
-    Every sample is what the ones before it predict, plus a multiple of the white one; so the determinant is that of the
-    gains, and the inverse is the synthesis of a linear predictive vocoder.
+    Every sample is what those before it predict, plus a multiple of the white one; the inverse is the synthesis of a
+    linear predictive vocoder.  Filters have an order of at most a quarter of the mel's n_fft, beyond which the lags of
+    its spectrum overlap.
     """
 
     def __init__(self, mel_spec, *, order=64):
         super().__init__()
-        self.order, self.level = order, SpectralLevel(mel_spec)
+        self.level = SpectralLevel(mel_spec)
+        self.order = min(order, mel_spec.n_fft // 4)
         self.min_frames = 2 * self.level.edge + 1
-        self.block = max(n for n in range(1, LONGEST_BLOCK + 1) if mel_spec.hop_size % n == 0)
+        fitting = [n for n in BLOCK if mel_spec.hop_size % n == 0]
+        if not fitting:
+            raise InputError(
+                f"whitening by the spectrum needs a hop_size that some number from {BLOCK[0]} to {BLOCK[-1]} divides, "
+                f"found {mel_spec.hop_size}; whiten by the energy instead, or use other mels"
+            )
+        self.block = fitting[-1]
         self.blocks_per_hop = mel_spec.hop_size // self.block
 
     def fit(self, batches):
@@ -67,3 +94,6 @@ class SpectralWhitening(nn.Module):
         level = level[:, :-1].lerp(level[:, 1:], middle).flatten(1, 2)  # [B, blocks, bins]
         r = torch.fft.irfft((2 * level).exp())
         return Predictor.from_autocorrelation(r, order=self.order, length=self.block)
+
+
+WHITENINGS = {"none": NoWhitening, "energy": EnergyWhitening, "spectrum": SpectrumWhitening}

@@ -1,9 +1,9 @@
 """Spectral subtraction of what a vocoder makes of nothing."""
 
-import torch
 from torch import nn
 
 from vocoders.features.time_varying_filter import TimeVaryingFilter
+from vocoders.seeding import seeded
 
 FRAMES = 88  # of the mel that tells the bias; as NVIDIA's WaveGlow
 N_FFT = 1024
@@ -11,22 +11,30 @@ N_FFT = 1024
 
 class Denoiser(nn.Module):
     """Takes a vocoder's constant noise from its speech, above all WaveGlow's tones at multiples of 1 / groups of the
-    sampling rate: wave [B, T] -> [B, T].
+    sampling rate: (wave [B, T], its mel, strength) -> [B, T].
 
-    The bias spectrum is the mean magnitude of what the vocoder makes, without noise of its own, of a mel of zeros;
-    ``strength`` times it is subtracted from the magnitude in every frame, the phase stays (NVIDIA/waveglow).
+    The bias spectrum is the magnitude of what the vocoder makes, without noise of its own, of a mel of zeros (of the
+    mean mel, if it normalizes); ``strength`` times it is subtracted from the magnitude in every frame, the phase stays.
+    NVIDIA's takes it from the first frame, where padding rings; here it is the mean over frames.  Where a vocoder ends
+    by undoing a whitening, so that its constant noise is as loud as the speech, it is taken from the white signal.
     """
 
     def __init__(self, vocoder, *, options=None):
         super().__init__()
-        device = next(vocoder.parameters()).device
-        mel = torch.zeros(1, vocoder.mel_spec.n_mels, FRAMES, device=device)
-        self.filter = TimeVaryingFilter(n_fft=N_FFT, win_size=N_FFT, hop_size=N_FFT // 4).to(device)
-        constant = self.filter.spectrum(vocoder.synthesize(mel, **vocoder.without_noise(options or {}))).abs()
-        edge = N_FFT // self.filter.sizes["hop_length"]  # frames that see the ends
-        self.register_buffer("bias", constant[..., edge:-edge].mean(-1, keepdim=True))  # [1, bins, 1]
+        self.whiten = vocoder.whiten
+        mel = vocoder.neutral_mel(FRAMES)
+        self.filter = TimeVaryingFilter(n_fft=N_FFT, win_size=N_FFT, hop_size=N_FFT // 4).to(mel.device)
+        # what remains of the noise is multiplied by 0; drawn from a generator of its own all the same
+        wave = vocoder.synthesize(mel, **vocoder.without_noise(options or {}), generator=seeded("denoiser"))
+        edge = N_FFT // self.filter.sizes["hop_length"]  # frames whose window sees the ends
+        bias = self.filter.spectrum(self._to_white(wave, mel)).abs()[..., edge:-edge].mean(-1, keepdim=True)
+        self.register_buffer("bias", bias)  # [1, bins, 1]
 
-    def forward(self, wave, strength):
-        magnitude = self.filter.spectrum(wave).abs()
-        gain = (1 - strength * self.bias / magnitude.clamp(min=1e-12)).clamp(min=0)
-        return self.filter(gain, wave)
+    def forward(self, wave, mel, strength):
+        spectrum = self.filter.spectrum(self._to_white(wave, mel))
+        gain = (1 - strength * self.bias / spectrum.abs().clamp(min=1e-12)).clamp(min=0)
+        white = self.filter.wave(gain * spectrum, wave.shape[-1])
+        return self.whiten.inverse(white, mel) if self.whiten else white
+
+    def _to_white(self, wave, mel):
+        return self.whiten(wave, mel)[0] if self.whiten else wave

@@ -120,6 +120,8 @@ def search(
     vocoder = load_vocoder(trained_path(str(experiment), checkpoint), which=checkpoint)
     if not isinstance(vocoder, DiffusionVocoder):
         raise InputError(f"{experiment}: {vocoder.describe()} has no noise schedule to search for")
+    if options.get("denoise"):
+        raise InputError("schedules are searched without the denoiser; leave denoise out of --config")
     config.typed(vocoder.synthesize, options, skip=1, where="decode")
     spec, found = vocoder.mel_spec, MelSpec.load(features)
     if spec != found:

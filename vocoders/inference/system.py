@@ -17,6 +17,7 @@ from vocoders.errors import InputError
 from vocoders.features.mel import MelSpec
 from vocoders.inference.baselines import BASELINES
 from vocoders.inference.denoiser import Denoiser
+from vocoders.models import MODELS
 
 log = logging.getLogger(__name__)
 
@@ -91,23 +92,20 @@ def baseline_system(name, options, *, where="decode"):
 
 
 def model_system(vocoder, options, *, device="cpu", where="decode", schedule_name=None):
-    own = {key: value for key, value in options.items() if key != "denoise"}
-    chosen = config.typed(vocoder.synthesize, own, skip=1, where=where)
-    chosen.pop("generator", None)  # in the signature, but ours to give
-    strength = _denoising(options, where)
+    chosen, strength = _typed_options(vocoder.synthesize, options, skip=1, where=where)
     with _naming(where):
         evaluations = vocoder.evaluations(**chosen)
     for remark in vocoder.remarks(**chosen):
         log.warning("%s: %s", where, remark)
-
-    with torch.inference_mode():
+    with torch.inference_mode(), _naming(where):
         denoise = Denoiser(vocoder, options=chosen) if strength else None
 
     @torch.inference_mode()
     def synthesize(mel, own, spec, generator):
         with _naming(where):
-            wave = vocoder.synthesize(mel[None].to(device), generator=generator, **chosen)
-        wave = denoise(wave, strength) if denoise else wave
+            mel = mel[None].to(device)
+            wave = vocoder.synthesize(mel, generator=generator, **chosen)
+            wave = denoise(wave, mel, strength) if denoise else wave
         return wave[0].float().cpu()  # waits for the device, so that who measures the time measures all of it
 
     info = vocoder.checkpoint_info
@@ -129,11 +127,24 @@ def model_system(vocoder, options, *, device="cpu", where="decode", schedule_nam
     return System(synthesize, vocoder.mel_spec, False, description)
 
 
-def _denoising(options, where):
-    strength = options.get("denoise") or 0.0
+def check_options(settings, options, *, where):
+    """Raises InputError when the model of these settings of training does not take these options of decoding."""
+    model = (settings.get("model") or {}).get("name")
+    if model is None:
+        return  # building it will say so
+    options = {key: value for key, value in options.items() if key != "schedule_name"}
+    _typed_options(MODELS[model].synthesize, options, skip=2, where=where)
+
+
+def _typed_options(synthesize, options, *, skip, where):
+    """(those of ``synthesize``, strength of the denoiser)"""
+    own = {key: value for key, value in options.items() if key != "denoise"}
+    chosen = config.typed(synthesize, own, skip=skip, where=where)
+    chosen.pop("generator", None)  # in the signature, but ours to give
+    strength = options.get("denoise", 0.0)
     if isinstance(strength, bool) or not isinstance(strength, int | float) or not 0 <= strength < math.inf:
         raise InputError(f"{where}: denoise is the strength of the denoiser, a number from 0 on, found {strength!r}")
-    return strength
+    return chosen, strength
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from vocoders.diffusion.schedule import LinearSchedule
 from vocoders.diffusion.vocoder import DiffusionVocoder, Distance, Levels, Prediction
 from vocoders.errors import InputError
 from vocoders.models import MODELS
+from vocoders.nn.conditioning import add_held
 
 
 @MODELS.register
@@ -82,7 +83,6 @@ class DiffWave(DiffusionVocoder):
             upsamplers=layers if upsampler == "per_layer" else 1,
             upsample_factors=factors,
             fold=fold,
-            hold=condition_every // fold,
             sigmoid_first=gate == "sigmoid_tanh",
             step_frequencies=step_frequencies,
             residual_includes_step=residual_includes_step,
@@ -102,7 +102,7 @@ class DiffWave(DiffusionVocoder):
 class DiffWaveNetwork(nn.Module):
     """noisy [B, T], conditioner, step [B] -> [B, T].
 
-    With ``fold`` samples to a position the layers run at T / fold; one projected conditioner serves ``hold`` positions.
+    With ``fold`` samples to a position the layers run at T / fold; a position of the conditioner serves one or more.
     """
 
     def __init__(
@@ -114,7 +114,6 @@ class DiffWaveNetwork(nn.Module):
         upsamplers,
         upsample_factors,
         fold,
-        hold,
         sigmoid_first,
         step_frequencies,
         residual_includes_step,
@@ -125,14 +124,14 @@ class DiffWaveNetwork(nn.Module):
         self.step_embedding = StepEmbedding(512, step_frequencies)
         self.upsamplers = nn.ModuleList(MelUpsampler(upsample_factors) for _ in range(upsamplers))
         self.layers = nn.ModuleList(
-            ResidualLayer(n_mels, channels, d, hold, sigmoid_first, residual_includes_step) for d in dilations
+            ResidualLayer(n_mels, channels, d, sigmoid_first, residual_includes_step) for d in dilations
         )
         self.skip_projection = _conv(channels, channels, 1)
         self.output_projection = nn.Conv1d(channels, fold, 1)
         nn.init.zeros_(self.output_projection.weight)
 
     def prepare(self, mel):
-        """What does not depend on the step: the upsampled mels, one per upsampler, [B, n_mels, T / (fold * hold)]."""
+        """What does not depend on the step: the upsampled mels, one per upsampler, [B, n_mels, T / condition_every]."""
         return [upsampler(mel) for upsampler in self.upsamplers]
 
     def forward(self, noisy, mels, step):
@@ -202,9 +201,9 @@ def _interpolate_linearly(stage, factor):
 class ResidualLayer(nn.Module):
     """Gated dilated convolution: x [B, C, T] -> x and skip, both [B, C, T]."""
 
-    def __init__(self, n_mels, channels, dilation, hold, sigmoid_first, residual_includes_step):
+    def __init__(self, n_mels, channels, dilation, sigmoid_first, residual_includes_step):
         super().__init__()
-        self.hold, self.sigmoid_first = hold, sigmoid_first
+        self.sigmoid_first = sigmoid_first
         self.residual_includes_step = residual_includes_step
         self.dilated_conv = _conv(channels, 2 * channels, 3, padding=dilation, dilation=dilation)
         self.step_projection = nn.Linear(512, channels)
@@ -214,17 +213,12 @@ class ResidualLayer(nn.Module):
     def forward(self, x, mel, embedding):
         shifted = x + self.step_projection(embedding)[..., None]
         y = self.dilated_conv(shifted)  # [B, 2C, T]
-        y = self._add_held(y, self.mel_projection(mel))
+        y = add_held(y, self.mel_projection(mel))
         first, second = y.chunk(2, 1)
         sigmoid, tanh = (first, second) if self.sigmoid_first else (second, first)
         y = self.output_projection(torch.sigmoid(sigmoid) * torch.tanh(tanh))
         residual, skip = y.chunk(2, 1)
         return ((shifted if self.residual_includes_step else x) + residual) / math.sqrt(2), skip
-
-    def _add_held(self, y, condition):
-        if self.hold == 1:
-            return y + condition
-        return (y.unflatten(2, (-1, self.hold)) + condition[..., None]).flatten(2)
 
 
 def _conv(channels_in, channels_out, kernel, **options):

@@ -12,16 +12,16 @@ from torch import nn
 from torch.nn.utils.parametrizations import weight_norm
 
 from vocoders.errors import InputError
-from vocoders.features.fitted import BandNormalization
-from vocoders.features.whitening import LevelWhitening, SpectralWhitening
+from vocoders.features.fitted import BandNormalization, NoNormalization
+from vocoders.features.whitening import WHITENINGS
 from vocoders.interface import Vocoder
 from vocoders.models import MODELS
+from vocoders.nn.conditioning import add_held
 from vocoders.nn.flow import AffineCoupling, InvertibleConv, group, ungroup
 from vocoders.seeding import normal_like, uniform_like
 
 QUANTUM = 1 / 32768  # a step of 16-bit PCM
 UPSAMPLING_OVERLAP = 4  # hops that a frame of the mel reaches over
-WHITENINGS = {"energy": LevelWhitening, "spectrum": SpectralWhitening}
 
 
 @MODELS.register
@@ -39,9 +39,9 @@ class WaveGlow(Vocoder):
         condition_every: project the upsampled mel once for so many samples and hold it; 1 as published, where all the
             samples of a position have their own.
         sigma: standard deviation of the noise that training maps speech to.
-        dequantize: add noise within a step of 16-bit PCM in training, without which the likelihood of digital silence
-            has no bound.
-        ignore_below: excerpts of a lower level do not count in training, in dB relative to full scale; null counts all.
+        dequantize: add noise within a step of 16-bit PCM to speech in the loss, without which the likelihood of digital
+            silence has no bound, and training looks for its end.
+        ignore_below: excerpts of a lower level are left out of training, in dB relative to full scale; null: none.
         whitening: none, as published, or a first step of flow without parameters that divides speech by what the mel
             tells of it (features/whitening.py): energy by the level of each frame, spectrum by its spectrum too.
         normalize_mel: bring each mel band to zero mean and unit variance first.
@@ -77,11 +77,13 @@ class WaveGlow(Vocoder):
             condition_every=condition_every,
         )
         self.sigma, self.dequantize, self.ignore_below = sigma, dequantize, ignore_below
-        self.whiten = WHITENINGS[whitening](mel_spec) if whitening != "none" else None
-        self.normalize = BandNormalization(mel_spec.n_mels) if normalize_mel else nn.Identity()
+        self.whiten = WHITENINGS[whitening](mel_spec)
+        self.normalize = BandNormalization(mel_spec.n_mels) if normalize_mel else NoNormalization()
+        early = (flows, early_every, early_size)
+        _check_rates(mel_spec.hop_size, groups, condition_every, early)
         self.upsample = MelUpsampling(mel_spec.n_mels, mel_spec.hop_size, groups, condition_every)
         self.network = WaveGlowNetwork(
-            widths=flow_widths(groups, flows, early_every, early_size),
+            widths=flow_widths(groups, *early),
             condition_channels=self.upsample.channels,
             channels=channels,
             layers=layers,
@@ -91,30 +93,30 @@ class WaveGlow(Vocoder):
 
     @property
     def min_frames(self):
-        return self.whiten.min_frames if self.whiten else 1
+        return self.whiten.min_frames
 
     def describe(self):
         return self._label
 
     def initialize(self, batches):
         for part in (self.normalize, self.whiten):
-            if hasattr(part, "fit"):
-                part.fit(batches)
+            part.fit(batches)
 
     def loss(self, batch, *, generator=None):
         """Negative log-likelihood in nats per sample.
 
         The authors' code leaves out the constant log(sigma sqrt(2 pi)), .919 for sigma 1.
         """
-        wave = batch.wave
+        wave, mel = batch
         if self.dequantize:
             wave = wave + QUANTUM * (uniform_like(wave, generator=generator) - 0.5)
-        loss = -self.log_likelihood(wave, batch.mel) / wave.shape[1]
-        if self.ignore_below is None:
-            return {"loss": loss.mean()}
-        counts = self._loud(batch.wave).to(loss)
-        # where nothing counts the loss is 0, with a gradient of 0
-        return {"loss": (counts * loss).sum() / counts.sum().clamp(min=1), "ignored": 1 - counts.mean()}
+        if self.ignore_below is None or not self.training:
+            return {"loss": -self.log_likelihood(wave, mel).mean() / wave.shape[1]}
+        loud = self._is_loud(batch.wave)
+        ignored = 1 - loud.float().mean()
+        if not loud.any():
+            return {"loss": 0 * sum(parameter.sum() for parameter in self.parameters()), "ignored": ignored}
+        return {"loss": -self.log_likelihood(wave[loud], mel[loud]).mean() / wave.shape[1], "ignored": ignored}
 
     def log_likelihood(self, wave, mel):
         """log p(wave | mel) in nats: [B, T], [B, C, L] -> [B]."""
@@ -124,14 +126,13 @@ class WaveGlow(Vocoder):
 
     def to_noise(self, wave, mel):
         """[B, T], [B, C, L] -> the noise that it is made of [B, T], and log |det dnoise/dwave| [B]."""
-        white, white_log_det = self.whiten(wave, mel) if self.whiten else (wave, 0.0)
+        white, white_log_det = self.whiten(wave, mel)
         noise, log_det = self.network(white, self._condition(mel))
         return noise, white_log_det + log_det
 
     def to_speech(self, noise, mel):
         """The inverse of ``to_noise``: [B, T], [B, C, L] -> [B, T]."""
-        white = self.network.inverse(noise, self._condition(mel))
-        return self.whiten.inverse(white, mel) if self.whiten else white
+        return self.whiten.inverse(self.network.inverse(noise, self._condition(mel)), mel)
 
     @torch.no_grad()
     def synthesize(self, mel, *, sigma: float = 0.6, generator: torch.Generator | None = None):
@@ -143,18 +144,21 @@ class WaveGlow(Vocoder):
                 gives less noise, and duller speech.
             generator: source of the noise.
         """
-        if not sigma >= 0:
-            raise InputError(f"sigma must be 0 or more, found {sigma}")
+        if not 0 <= sigma < math.inf:
+            raise InputError(f"sigma must be a number from 0 on, found {sigma}")
         noise = sigma * normal_like(mel, [len(mel), mel.shape[-1] * self.hop_size], generator=generator)
         return self.to_speech(noise, mel).float()
 
     def without_noise(self, options):
         return {**options, "sigma": 0.0}
 
+    def neutral_mel(self, frames):
+        return self.normalize.inverse(super().neutral_mel(frames))
+
     def _condition(self, mel):
         return self.upsample(self.normalize(mel))
 
-    def _loud(self, wave):
+    def _is_loud(self, wave):
         return 10 * wave.square().mean(1).clamp(min=1e-20).log10() >= self.ignore_below
 
 
@@ -162,6 +166,32 @@ def _check_positive(**numbers):
     for name, number in numbers.items():
         if number is not None and number < 1:
             raise InputError(f"waveglow: {name} must be at least 1, found {number}")
+
+
+def _check_rates(hop_size, groups, condition_every, early):
+    if hop_size % groups:
+        fitting = [n for n in range(2, hop_size + 1, 2) if hop_size % n == 0 and _has_widths(n, *early)]
+        raise InputError(
+            f"waveglow: groups must divide the features' hop_size {hop_size}, found {groups}; with these early outputs "
+            f"it can be {_listed(fitting)}"
+        )
+    if hop_size % condition_every or (groups % condition_every and condition_every % groups):
+        fitting = [n for n in range(1, hop_size + 1) if hop_size % n == 0 and (groups % n == 0 or n % groups == 0)]
+        raise InputError(
+            f"waveglow: condition_every must divide the features' hop_size {hop_size}, and divide groups or be a "
+            f"multiple of it, found condition_every {condition_every}, groups {groups}; it can be {_listed(fitting)}"
+        )
+
+
+def _listed(numbers):
+    return ", ".join(map(str, numbers)) or "no number; use mels of another hop_size"
+
+
+def _has_widths(*numbers):
+    try:
+        return bool(flow_widths(*numbers))
+    except InputError:
+        return False
 
 
 def flow_widths(groups, flows, early_every, early_size):
@@ -239,9 +269,9 @@ class CouplingNetwork(nn.Module):
         skips = 0.0
         for layer in self.layers:
             x, skip = layer(x, condition)
-            skips = skips + skip
-        with torch.autocast(x.device.type, enabled=False):  # the scale's logarithm keeps all its digits
-            return self.output(skips.to(self.output.weight))
+            skips = skips + skip.to(self.output.weight)
+        with torch.autocast(x.device.type, enabled=False):  # what becomes shift and scale is not rounded again
+            return self.output(skips)
 
 
 class GatedLayer(nn.Module):
@@ -249,15 +279,13 @@ class GatedLayer(nn.Module):
 
     def __init__(self, channels, condition_channels, *, dilation, last):
         super().__init__()
-        self.channels, self.last = channels, last
+        self.last = last
         self.conv = weight_norm(nn.Conv1d(channels, 2 * channels, 3, padding=dilation, dilation=dilation))
         self.condition = weight_norm(nn.Conv1d(condition_channels, 2 * channels, 1))
         self.output = weight_norm(nn.Conv1d(channels, channels if last else 2 * channels, 1))
 
     def forward(self, x, condition):
-        condition = self.condition(condition)
-        both = self.conv(x) + condition.repeat_interleave(x.shape[-1] // condition.shape[-1], -1)
-        filtered, gate = both.chunk(2, 1)
+        filtered, gate = add_held(self.conv(x), self.condition(condition)).chunk(2, 1)
         y = self.output(filtered.tanh() * gate.sigmoid())
         if self.last:
             return x, y
@@ -270,17 +298,6 @@ class MelUpsampling(nn.Module):
 
     def __init__(self, n_mels, hop_size, groups, every):
         super().__init__()
-        if hop_size % groups:
-            fitting = [n for n in range(2, 33, 2) if hop_size % n == 0]
-            raise InputError(
-                f"waveglow: groups must divide the features' hop_size {hop_size}, found {groups}; "
-                f"of {hop_size} these do: {', '.join(map(str, fitting))}"
-            )
-        if hop_size % every or (groups % every and every % groups):
-            raise InputError(
-                f"waveglow: condition_every must divide the features' hop_size {hop_size}, and groups or a multiple of "
-                f"it, found condition_every {every}, groups {groups}"
-            )
         self.phases = max(groups // every, 1)
         self.channels = n_mels * self.phases
         stride = hop_size // every

@@ -75,7 +75,7 @@ fi
 if begin_stage 3 "training: ${dump}/ -> ${exp}/"; then
     # shellcheck disable=SC2086  # train_args are several words
     ${gpu_cmd} --gpu "${ngpu}" --append true "${exp}/train.log" \
-        vocoders train --config "${train_config}" ${seed:+--train.seed "${seed}"} ${train_args} \
+        vocoders train --config "${train_config}" --decode_config "${decode_config}" ${seed:+--train.seed "${seed}"} ${train_args} \
             "${dump}/${train_set}" "${dump}/${dev_set}" "${exp}"
 fi
 
