@@ -39,6 +39,8 @@ NOT_RUN = {  # page -> the command of each block that is not run
         "./run.sh",
         "./run.sh --download_dir /path/to/LJSpeech-1.1 --num_dev 2 --num_eval 4 --ngpu 0 "
         "--train_config conf/diffwave_small.yaml --decode_config conf/decode_small.yaml",
+        "./run.sh --download_dir /path/to/LJSpeech-1.1 --num_dev 2 --num_eval 4 --ngpu 0 "
+        "--train_config conf/waveglow_small.yaml --decode_config conf/decode_waveglow.yaml",
         './run.sh --stage 4 ${small} --decode_config conf/decode_sde_dpm_solver.yaml --decode_steps "6 12 25 50"',
         "./run.sh --stage 4 ${small} --decode_config exp/train_wavegrad_small/schedule_6.yaml",
     ],
@@ -334,7 +336,15 @@ def test_the_demo_table_is_of_a_real_run():
 
 
 def test_the_options_of_decoding_are_those_of_synthesis():
-    table = {words(row[0])[0]: words(row[1]) for row in rows(RECIPES, "| option | default | what it is |")}
-    known = signature(DiffusionVocoder.synthesize).parameters
-    assert set(table) == {*known, "schedule_name"} - {"self", "mel", "generator"}
-    assert table["sampler"] == [known["sampler"].default]
+    table = {
+        words(row[0])[0]: (row[1], words(row[2])) for row in rows(RECIPES, "| option | of | default | what it is |")
+    }
+    known = {"any": {"denoise": None}, "diffusion": {"schedule_name": None}}
+    for name in MODELS.names():
+        kind = "diffusion" if issubclass(MODELS[name], DiffusionVocoder) else MODELS[name].__name__
+        options = signature(MODELS[name].synthesize).parameters
+        known.setdefault(kind, {}).update({key: options[key].default for key in [*options][2:] if key != "generator"})
+    assert {key: kind for key, (kind, _default) in table.items()} == {
+        key: kind for kind in known for key in known[kind]
+    }
+    assert table["sampler"][1] == [known["diffusion"]["sampler"]]
