@@ -167,3 +167,20 @@ def test_numbers_of_steps_have_tables_of_their_own(recipe):
     (line,) = [line for line in text.splitlines() if line.startswith("| network evaluations")][:1]
     assert [cell.strip() for cell in line.split("|")[2:-1]] == ["1", "2", "3", "6"]  # six are of the run before
     assert "Quality against network evaluations" in (recipe / "exp/report.html").read_text()
+
+
+@pytest.mark.parametrize("name, decode", [("wavegrad", "decode_6steps"), ("waveglow", "decode_waveglow")])
+def test_another_model_is_another_configuration(recipe, name, decode):
+    options = ["--train_config", f"conf/{name}_tiny.yaml", "--decode_config", f"conf/{decode}.yaml", "--baselines", ""]
+    finish(recipe, *OPTIONS, "--stage", "3", *options)
+    summary = json.loads((recipe / f"exp/train_{name}_tiny/{decode}_best/eval/summary.json").read_text())
+    assert summary["system"]["system"].lower().startswith(name)
+    assert summary["system"]["options"] == config.load(recipe / f"conf/{decode}.yaml")
+    assert summary["system"]["system"] in (recipe / "RESULTS.md").read_text()
+
+
+def test_options_of_another_model_are_refused_before_training(recipe):
+    options = ["--train_config", "conf/waveglow_tiny.yaml", "--decode_config", "conf/decode_6steps.yaml", "--tag", "no"]
+    with pytest.raises(SystemExit, match="conf/decode_6steps.yaml has no option 'steps'"):
+        finish(recipe, *OPTIONS, "--stage", "3", *options)
+    assert not list((recipe / "exp/train_waveglow_tiny_no").glob("*.pt"))
