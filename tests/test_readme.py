@@ -40,7 +40,7 @@ NOT_RUN = {  # page -> the command of each block that is not run
         "./run.sh --download_dir /path/to/LJSpeech-1.1 --num_dev 2 --num_eval 4 --ngpu 0 "
         "--train_config conf/diffwave_small.yaml --decode_config conf/decode_small.yaml",
         "./run.sh --download_dir /path/to/LJSpeech-1.1 --num_dev 2 --num_eval 4 --ngpu 0 "
-        "--train_config conf/waveglow_small.yaml --decode_config conf/decode_waveglow.yaml",
+        "--train_config conf/waveglow_small.yaml --decode_config conf/decode_waveglow_small.yaml",
         './run.sh --stage 4 ${small} --decode_config conf/decode_sde_dpm_solver.yaml --decode_steps "6 12 25 50"',
         "./run.sh --stage 4 ${small} --decode_config exp/train_wavegrad_small/schedule_6.yaml",
     ],
