@@ -183,7 +183,7 @@ CASES = {
     "options of another model's synthesis, before training": (
         lambda: put("conf/decode.yaml", "sigma: 0.6"),
         TRAIN + " --decode_config conf/decode.yaml",
-        "conf/decode.yaml has no option 'sigma'; it takes: clip, eta, generator, sampler, schedule, start_deviation, "
+        "conf/decode.yaml has no option 'sigma'; it takes: clip, denoise, eta, sampler, schedule, start_deviation, "
         "steps, temperature",
     ),
     "duplicate id": (

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 import pytest
 import soundfile
 
+from vocoders.io.files import append_jsonl
 from vocoders.reporting.page import write_page
 from vocoders.reporting.results import find_results
 from vocoders.reporting.tables import build_table
@@ -123,6 +124,17 @@ def test_training_curves_have_no_more_than_there_is(written, exp):
     assert titles & set(Page(written()).text) == {"loss", "learning rate"}  # this log has no data_wait
     (exp / "train_x" / "metrics.jsonl").unlink()
     assert not Page(written()).all("svg")
+
+
+@pytest.mark.filterwarnings("error")
+def test_losses_below_zero_have_a_curve_too(written, exp):
+    """A likelihood's; a logarithmic axis would show nothing of it."""
+    log = exp / "train_x" / "metrics.jsonl"
+    log.unlink()
+    for step in (10, 20):
+        append_jsonl(log, {"split": "train", "step": step, "loss": 3.0 - step / 5})
+    texts = Page(written()).text
+    assert "loss" in texts and {"1", "−1"} <= {text.strip().removesuffix(".00").removesuffix(".0") for text in texts}
 
 
 def test_a_heavy_page_shows_fewer_utterances(written, monkeypatch):

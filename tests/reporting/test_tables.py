@@ -36,6 +36,11 @@ def test_the_recording_stands_first_then_baselines_then_models(exp):
     assert column(table(exp), "system").cells == ["recording", "Griffin-Lim", "Some Net, 6 steps"]
 
 
+def test_a_model_of_one_step_is_not_taken_for_a_trained_one(exp, add_result):
+    add_result("train_y/decode_best", 2.0, train_steps=1)
+    assert "Some Net, 1 step of training, 6 steps" in column(table(exp), "system").cells
+
+
 def test_numbers_are_those_of_the_summaries(exp):
     found = cells(markdown(table(exp)))
     for place, row in zip(("recording", "griffin_lim", "train_x/decode_best"), found["PESQ ↑"]):

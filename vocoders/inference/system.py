@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 
 import torch
@@ -138,6 +139,8 @@ def check_options(settings, options, *, where):
 
 def _typed_options(synthesize, options, *, skip, where):
     """(those of ``synthesize``, strength of the denoiser)"""
+    mine = [*signature(synthesize).parameters][skip:]
+    config.refuse_unknown(options, sorted({*mine, "denoise"} - {"generator"}), where)
     own = {key: value for key, value in options.items() if key != "denoise"}
     chosen = config.typed(synthesize, own, skip=skip, where=where)
     chosen.pop("generator", None)  # in the signature, but ours to give

@@ -5,12 +5,12 @@ from vocoders.config import flat
 
 def labels(results):
     """A name for each result.  Where two share one, it says which settings of training differ, else the directory."""
-    return _told_apart([", ".join([result.label, *sampling(result)]) for result in results], results)
+    return _told_apart([", ".join([_trained_label(result), *sampling(result)]) for result in results], results)
 
 
 def model_labels(results):
     """The same without how they were sampled from."""
-    return _told_apart([result.label for result in results], results)
+    return _told_apart([_trained_label(result) for result in results], results)
 
 
 def sampling(result):
@@ -60,6 +60,11 @@ def _option(key, value):
         return value
     counted = isinstance(value, int) and not isinstance(value, bool)
     return f"{value} {key}" if counted else f"{key} {value}"
+
+
+def _trained_label(result):
+    """The model; and that it is as it began, lest it be taken for a trained one."""
+    return f"{result.label}, 1 step of training" if result.system.get("train_steps") == 1 else result.label
 
 
 def _told_apart(names, results):

@@ -85,7 +85,8 @@ def _unbroken(name):
 def _curves(records):
     """(title, series, logarithmic) of what there is to draw."""
     losses = {split: _series(records.get(split, []), "loss") for split in ("train", "dev")}
-    drawn = [("loss", {name: series for name, series in losses.items() if series[0]}, True)]
+    positive = all(value > 0 for _steps, values in losses.values() for value in values)  # a likelihood's is not
+    drawn = [("loss", {name: series for name, series in losses.items() if series[0]}, positive)]
     for key, title in (("lr", "learning rate"), ("data_wait", "share of time waiting for data")):
         series = _series(records.get("train", []), key)
         drawn.append((title, {key: series} if series[0] else {}, False))

@@ -66,7 +66,7 @@ def curve_svg(title, series, *, log_scale=False):
             axes.yaxis.set_major_formatter("{x:g}")
             axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
             axes.yaxis.set_minor_formatter("{x:g}")
-        else:
+        elif all(min(values) >= 0 for _steps, values in series.values()):
             axes.set_ylim(bottom=0)
         axes.grid(alpha=0.2)
         axes.spines[["top", "right"]].set_visible(False)
