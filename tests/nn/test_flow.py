@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vocoders.nn.flow import AffineCoupling, InvertibleConv, group, ungroup
+from vocoders.nn.flow import AffineCoupling, InvertibleConv
 
 B, C, N = 2, 6, 5
 
@@ -74,9 +74,3 @@ def test_autocast_does_not_round_the_mixture(x):
         y, log_det = transform(x.float())
     assert y.dtype == log_det.dtype == torch.float32
     torch.testing.assert_close(y, conv()(x)[0].float())
-
-
-def test_grouping_puts_neighbours_into_one_position():
-    wave = torch.arange(12.0).expand(2, 12)
-    assert group(wave, 4)[0].tolist() == [[0, 4, 8], [1, 5, 9], [2, 6, 10], [3, 7, 11]]
-    assert torch.equal(ungroup(group(wave, 4)), wave)

@@ -17,6 +17,7 @@ from vocoders.diffusion.vocoder import DiffusionVocoder, Distance, Levels, Predi
 from vocoders.errors import InputError
 from vocoders.models import MODELS
 from vocoders.nn.conditioning import add_held
+from vocoders.nn.grouping import group, ungroup
 
 
 @MODELS.register
@@ -135,7 +136,7 @@ class DiffWaveNetwork(nn.Module):
         return [upsampler(mel) for upsampler in self.upsamplers]
 
     def forward(self, noisy, mels, step):
-        x = noisy.unflatten(1, (-1, self.fold)).transpose(1, 2)  # [B, fold, T / fold]
+        x = group(noisy, self.fold)  # [B, fold, T / fold]
         x = functional.relu(self.input_projection(x))  # [B, C, T / fold]
         embedding = self.step_embedding(step)  # [B, 512]
         total = 0
@@ -143,7 +144,7 @@ class DiffWaveNetwork(nn.Module):
             x, skip = layer(x, mels[n % len(mels)], embedding)
             total = total + skip
         x = functional.relu(self.skip_projection(total / math.sqrt(len(self.layers))))
-        return self.output_projection(x).transpose(1, 2).flatten(1)
+        return ungroup(self.output_projection(x))
 
     def apply_weight_norm(self):
         for module in self.modules():

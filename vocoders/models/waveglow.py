@@ -17,7 +17,8 @@ from vocoders.features.whitening import WHITENINGS
 from vocoders.interface import Vocoder
 from vocoders.models import MODELS
 from vocoders.nn.conditioning import add_held
-from vocoders.nn.flow import AffineCoupling, InvertibleConv, group, ungroup
+from vocoders.nn.flow import AffineCoupling, InvertibleConv
+from vocoders.nn.grouping import group, ungroup
 from vocoders.seeding import normal_like, uniform_like
 
 QUANTUM = 1 / 32768  # a step of 16-bit PCM

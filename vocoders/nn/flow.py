@@ -51,16 +51,6 @@ class AffineCoupling(nn.Module):
         return self.network(kept, condition).to(kept).chunk(2, 1)
 
 
-def group(wave, size):
-    """[B, N * size] -> [B, size, N]: ``size`` neighbouring samples become the channels of a position."""
-    return wave.unflatten(-1, (-1, size)).transpose(1, 2)
-
-
-def ungroup(x):
-    """[B, C, N] -> [B, N * C], the inverse of ``group``."""
-    return x.transpose(1, 2).flatten(1)
-
-
 def _across_channels(matrix, x):
     with torch.autocast(x.device.type, enabled=False):
         return matrix @ x
