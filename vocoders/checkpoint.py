@@ -2,6 +2,7 @@
 
     step-2000.pt   {"format", "model", "average", "optimizer", "step", "seconds", "best", "config", "mel"}
     last.pt, best.pt   links to the newest one and to the one of lowest dev loss
+    train_utterances   ids of what it was trained on, a line each
 
 They load with ``weights_only=True``: a file from elsewhere cannot run code.
 """
@@ -21,6 +22,7 @@ from vocoders.io.files import atomic_path
 from vocoders.models import MODELS
 
 FORMAT = 1
+TRAINED_ON = "train_utterances"
 DAMAGE = (RuntimeError, OSError, EOFError, ValueError, LookupError, pickle.UnpicklingError)  # what torch.load may raise
 
 
@@ -91,6 +93,12 @@ def find(path, which):
         there = sorted(p.stem for p in path.glob("*.pt"))
         raise InputError(f"{file}: no such checkpoint; {path} has: {', '.join(there) or 'none, train first'}")
     return file
+
+
+def trained_on(directory):
+    """The ids of the utterances that the experiment was trained on; none are known of a file from elsewhere."""
+    path = Path(directory) / TRAINED_ON
+    return set(path.read_text(encoding="utf-8").split()) if path.is_file() else set()
 
 
 def steps(directory):

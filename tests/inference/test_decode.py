@@ -191,6 +191,17 @@ def test_mels_that_differ_in_compression_alone_are_converted_on_request(features
     torch.testing.assert_close(seen[1][0], own / np.log(10), atol=1e-5, rtol=1e-5)
 
 
+def test_what_was_trained_on_is_not_decoded_unasked(features, tmp_path):
+    (tmp_path / "train_utterances").write_text("b\nother\nd\n")
+    vocoder = Noise(SPEC)
+    vocoder.checkpoint_info["path"] = str(tmp_path / "best.pt")
+    with pytest.raises(InputError, match=r"2 of these 4 utterances \(b, d\).*--seen true"):
+        Decoder(system(vocoder), features, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    Decoder(system(vocoder), features, tmp_path / "out", seen=True).run()
+    assert sorted(waves(tmp_path / "out")) == sorted(FRAMES)
+
+
 def test_options_are_those_of_the_synthesis():
     with pytest.raises(InputError, match=r"conf/decode.yaml has no option 'gian'; did you mean 'gain'"):
         model_system(Noise(SPEC), {"gian": 1.0}, where="conf/decode.yaml")

@@ -124,6 +124,13 @@ def test_a_vocoder_loads_from_its_experiment_with_averaged_weights(repository, f
     assert vocoder.synthesize(torch.zeros(1, 20, 3), steps=2).shape == (1, 192)
 
 
+def test_an_experiment_knows_what_it_was_trained_on(repository, tmp_path):
+    data = make_features(tmp_path / "train", 4), make_features(tmp_path / "dev", 1)
+    train(settings(repository, train__max_steps=1), *data, tmp_path / "exp")
+    assert checkpoint.trained_on(tmp_path / "exp") == {f"utt{n}" for n in range(4)}
+    assert checkpoint.trained_on(tmp_path) == set()
+
+
 def test_old_checkpoints_go_and_the_best_stays(repository, features, tmp_path):
     changes = dict(train__max_steps=10, train__keep=2)
     train(settings(repository, **changes), *features, tmp_path / "e")

@@ -25,6 +25,7 @@ def main(
     device: str = "auto",
     seed: int = 0,
     convert_mel: bool = False,
+    seen: bool = False,
     overrides: dict | None = None,
 ):
     """Decodes.
@@ -39,6 +40,7 @@ def main(
         device: cpu, cuda, or auto for cuda where there is one.
         seed: everything random in an utterance depends on it and on the utterance's id.
         convert_mel: convert mels that differ from the checkpoint's only in how they are compressed.
+        seen: decode even what the checkpoint was trained on, which is refused otherwise.
         overrides: dotted keys laid over the options of synthesis.
     """
     from vocoders.config import load, override, refuse_unknown
@@ -54,5 +56,5 @@ def main(
         options = lay_options(options, found)
     where = " and ".join(source for source, _found in given) or "decode"
     opened = open_system(system, checkpoint=checkpoint, options=options, device=device, where=where)
-    records = Decoder(opened, features, output, seed=seed, convert_mel=convert_mel).run()
+    records = Decoder(opened, features, output, seed=seed, convert_mel=convert_mel, seen=seen).run()
     print(f"{output}: {summary(records)}")

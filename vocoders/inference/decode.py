@@ -15,6 +15,7 @@ from time import perf_counter
 import torch
 
 from vocoders import provenance
+from vocoders.checkpoint import trained_on
 from vocoders.errors import InputError
 from vocoders.features.mel import MelSpec, convert
 from vocoders.io.audio import write_wave
@@ -33,16 +34,18 @@ log = logging.getLogger(__name__)
 class Decoder:
     """Decodes the feature directory ``features`` with a ``System`` into the directory ``output``.
 
-    Raises InputError when the features are not what the system was trained on, unless ``convert_mel`` allows
-    a conversion that loses nothing.
+    Raises InputError when the features are not of the kind that the system was trained on, unless ``convert_mel``
+    allows a conversion that loses nothing; and when it was trained on some of these very utterances, unless ``seen``.
     """
 
-    def __init__(self, system, features, output, *, seed=0, convert_mel=False):
+    def __init__(self, system, features, output, *, seed=0, convert_mel=False, seen=False):
         self.system, self.seed, self.output = system, seed, Path(output)
         self.features = FeatureReader(features)
         self.spec = MelSpec.load(features)
         self.wanted = system.mel_spec or self.spec
         _check_mels(self.spec, self.wanted, features, convert_mel)
+        if not seen:
+            _check_unseen(self.features.utterances, system.description.get("experiment"), features)
 
     def run(self):
         """Decodes what is not there yet; returns the records of all utterances."""
@@ -169,3 +172,15 @@ def _check_mels(found, wanted, features, convert_mel):
     if not convert_mel:
         raise InputError(f"{told}, but can be converted without loss: add --convert_mel true")
     log.info("%s: mels are converted (%s)", features, difference)
+
+
+def _check_unseen(utterances, experiment, features):
+    known = trained_on(experiment) if experiment else set()
+    seen = [utt for utt in utterances if utt in known]
+    if seen:
+        named = ", ".join(seen[:3]) + (" ..." if len(seen) > 3 else "")
+        raise InputError(
+            f"{features}: {experiment} was trained on {len(seen)} of these {len(utterances)} utterances ({named}), so "
+            f"their scores would tell nothing of new speech; decode a set that was split off before training, or train "
+            f"anew with --tag (to hear them all the same: vocoders decode --seen true)"
+        )

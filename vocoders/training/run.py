@@ -59,6 +59,7 @@ def train(settings, train_directory, dev_directory, experiment, *, device="cpu")
     experiment = Path(experiment)
     data = {"train": _digest(train_directory), "dev": _digest(dev_directory)}
     claim(experiment, {**settings, "mel": mel_spec.as_dict(), "data": data})  # now that all has been checked
+    write_text(experiment / checkpoint.TRAINED_ON, "".join(f"{utt}\n" for utt in segments.utterances))
     remove_partials(experiment)
     trainer = Trainer(
         model,
