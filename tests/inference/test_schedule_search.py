@@ -34,8 +34,10 @@ def trained(tmp_path_factory):
         write_table("wav.scp", table)
         (directory / "mel.yaml").write_text(MEL)
         (directory / "tiny.yaml").write_text(f"base: {ROOT}/egs/TEMPLATE/voc1/conf/wavegrad_tiny.yaml\n")
+        write_table("train.scp", {f"train_{utterance}": path for utterance, path in table.items()})
         run("features --config mel.yaml wav.scp dump/dev")
-        run("train --config tiny.yaml dump/dev dump/dev exp/tiny --train.max_steps 2 --device cpu")
+        run("features --config mel.yaml train.scp dump/train")
+        run("train --config tiny.yaml dump/train dump/dev exp/tiny --train.max_steps 2 --device cpu")
     return directory
 
 
