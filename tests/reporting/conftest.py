@@ -6,6 +6,7 @@ import soundfile
 
 from vocoders.io.files import append_jsonl, write_json
 from vocoders.io.tables import write_table
+from vocoders.scoring.summary import summarise
 
 RATE = 16000
 SAMPLES = {"u1": 4000, "u2": 5000, "u3": 6000}
@@ -105,3 +106,43 @@ def add_result(exp):
     """add_result(place, pesq, **changes): another set of the model's, whose system.json has ``changes``."""
     model = SYSTEMS["train_x/decode_best"]
     return lambda place, pesq, **changes: write_result(exp, place, {**model, **changes}, pesq)
+
+
+@pytest.fixture
+def work(tmp_path, monkeypatch):
+    """An empty directory to work in."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def add_scored(work):
+    """add_scored(root, place, scores, ...): what decoding and scoring leave, PESQ given; tones for speech."""
+
+    def add(root, place, scores, *, names="u", reference="r", align=False, waves=False, **system):
+        folder = work / root / place / "eval"
+        folder.mkdir(parents=True)
+        rows = [
+            {
+                "utt": f"{names}{n:02}",
+                "pesq": None if score is None else float(score),
+                "alignment": {"lag": 0, "extra": 0, "rate": RATE},
+                "reference": f"{reference}{n}",
+            }
+            for n, score in enumerate(scores)
+        ]
+        for row in rows:
+            append_jsonl(folder / "scores.jsonl", row)
+        told = {"system": place, "kind": "model", "mel_hash": "abc", "mel": {"hop_size": 256}, "options": {}, **system}
+        told = {key: value for key, value in told.items() if value is not None}
+        summary = summarise(rows, ["pesq"], align=align, decode=[])
+        write_json(folder / "summary.json", {**summary, "system": told, "reference": "data/eval/wav.scp"})
+        for n, row in enumerate(rows if waves else []):
+            path = folder / "wav" / f"{row['utt']}.wav"
+            path.parent.mkdir(exist_ok=True)
+            soundfile.write(path, waves(n), RATE, subtype="PCM_16")
+        if waves:
+            write_table(folder / "wav.scp", {row["utt"]: f"exp/{place}/eval/wav/{row['utt']}.wav" for row in rows})
+        return folder
+
+    return add

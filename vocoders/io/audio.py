@@ -36,6 +36,13 @@ def read_wave(source, *, where=""):
     return wave, rate
 
 
+def duration(path):
+    """Seconds of an audio file, from its header."""
+    import soundfile
+
+    return soundfile.info(path).duration
+
+
 def write_wave(path, wave, rate):
     """Writes 16-bit PCM aside and renames it; returns the number of samples that had to be clipped."""
     import soundfile

@@ -9,12 +9,12 @@ from vocoders.reporting.tables import legend, units
 WIDTH = 126  # of a piece of a table
 
 
-def markdown(table):
-    """A table that reads well as text too: cells are padded, what is beyond WIDTH goes on in another."""
+def markdown(table, width=WIDTH):
+    """A table that reads well as text too: cells are padded, what is beyond ``width`` goes on in another."""
     system, *others = table.columns
     pieces = [[system]]
     for column in others:
-        if len(pieces[-1]) > 1 and sum(map(_width, [*pieces[-1], column])) > WIDTH:
+        if len(pieces[-1]) > 1 and sum(map(_width, [*pieces[-1], column])) > width:
             pieces.append([system])
         pieces[-1].append(column)
     return "\n\n".join(_piece(piece) for piece in pieces)

@@ -103,9 +103,18 @@ class Result:
 
     @cached_property
     def waves(self):
-        """Utterance -> path of its decoded wave."""
+        """Utterance -> path of its decoded wave; of those that are there.
+
+        Paths in wav.scp are relative to the recipe, whose directory need not be this one.
+        """
         table = self.directory / "wav.scp"
-        return read_table(table) if table.exists() else {}
+        listed = read_table(table) if table.exists() else {}
+        return {utt: str(path) for utt, path in zip(listed, map(self._located, listed.values())) if path.is_file()}
+
+    def _located(self, path):
+        """Beside wav.scp, where vocoders decode writes; else as listed."""
+        own = self.directory / "wav" / Path(path).name
+        return own if own.is_file() else self.root.absolute().parent / path
 
     @cached_property
     def experiment(self):

@@ -58,7 +58,7 @@ def fact_columns(results):
         _numbers("trainings", trainings if max(trainings) > 1 else [None] * len(results), str),
         _numbers("parameters", [result.system.get("parameters") for result in results], "{:,}".format),
         _numbers("training steps", [result.system.get("train_steps") for result in results], "{:,}".format),
-        _numbers("training", [result.system.get("training_seconds") for result in results], _duration),
+        _numbers("training", [result.system.get("training_seconds") for result in results], duration_words),
         _numbers("n", counts if len(set(counts)) > 1 else [None] * len(counts), str),
     ]
     return _told(columns)
@@ -115,7 +115,7 @@ def _numbers(name, values, form):
     return Column(name, [NOTHING if value is None else form(value) for value in values], values)
 
 
-def _duration(seconds):
+def duration_words(seconds):
     return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 

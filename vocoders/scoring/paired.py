@@ -1,12 +1,16 @@
 """Which of several systems differ, tested on the utterances that all of them spoke."""
 
+from itertools import islice
+from string import ascii_lowercase
 from typing import NamedTuple
 
 import numpy as np
+from scipy import stats
 
 ALPHA = 0.05
 RESAMPLES = 10_000
 PER_TEST = 40  # resamples for each test of a family: the smallest p must survive its correction
+FEW = 20  # utterances, below which resamples repeat each other too often to show what is rare
 CHUNK = 256  # comparisons at once: memory stays at RESAMPLES * CHUNK
 
 
@@ -27,8 +31,10 @@ def paired_differences(differences, *, seed=0, resamples=None):
     """Studentised bootstrap over utterances, two-sided: [utterances, comparisons], NaN where undefined.
 
     The distance of a resampled mean from the mean, in its own standard errors, says how far a mean of such utterances
-    strays (Efron and Tibshirani 1993, section 12.5; symmetric, Hall 1988).  Unlike the percentile bootstrap it keeps its
-    level with few utterances.  All comparisons see the same resamples.
+    strays (Efron and Tibshirani 1993, section 12.5; symmetric, Hall 1988).  Unlike the percentile bootstrap it keeps
+    its level with few utterances.  All comparisons see the same resamples.  With fewer than 20 utterances it is
+    Student's t instead: six utterances have 462 different resamples, so no p would survive the correction for many
+    pairs; what it assumes, differences that are about normal, cannot be checked then.
     """
     differences = np.asarray(differences, dtype=np.float64)
     utterances, comparisons = differences.shape
@@ -53,11 +59,13 @@ def _test(differences, counts):
         stray[~(variance > 1e-12 * error**2)] = np.inf  # a resample of equal values tells no spread
         p = (1 + (stray >= np.abs(mean) / error).sum(0)) / (len(counts) + 1)
         half = np.quantile(stray, 1 - ALPHA, axis=0, method="higher") * error
+        student = stats.t(np.maximum(n - 1, 1))
+        p = np.where(n < FEW, 2 * student.sf(np.abs(mean) / error), p)
+        half = np.where(n < FEW, student.ppf(1 - ALPHA / 2) * error, half)
     same = error == 0  # all utterances differ by the very same
     p = np.where(same, np.where(mean == 0, 1.0, 1 / (len(counts) + 1)), p)
     half = np.where(same, 0.0, half)
-    half[~np.isfinite(half)] = np.nan
-    p = np.where(n > 1, p, np.nan)
+    p, half = np.where(n > 1, p, np.nan), np.where(n > 1, half, np.nan)
     return mean, mean - half, mean + half, p, n
 
 
@@ -78,7 +86,8 @@ def holm(p):
 def letters(names, different):
     """Name -> letters; two share one where they are not known to differ (Piepho 2004).
 
-    ``different`` are the pairs of names that do.  Letters are given in the order of ``names``; beyond z they double.
+    ``different`` are the pairs of names that do.  Letters are given in the order of ``names``.  Where more than 26
+    would be needed nobody could read them, and there are none.
     """
     from networkx import Graph, complement, find_cliques
 
@@ -86,9 +95,8 @@ def letters(names, different):
     graph.add_nodes_from(names)
     graph.add_edges_from(different)
     place = {name: at for at, name in enumerate(names)}
-    cliques = sorted(sorted(map(place.get, clique)) for clique in find_cliques(complement(graph)))
-    return {name: "".join(_letter(at) for at, clique in enumerate(cliques) if place[name] in clique) for name in names}
-
-
-def _letter(at):
-    return chr(ord("a") + at % 26) * (at // 26 + 1)
+    cliques = sorted(sorted(map(place.get, clique)) for clique in islice(find_cliques(complement(graph)), 27))
+    if len(cliques) > len(ascii_lowercase):
+        return dict.fromkeys(names, "")
+    alike = list(zip(ascii_lowercase, cliques))
+    return {name: "".join(letter for letter, clique in alike if place[name] in clique) for name in names}

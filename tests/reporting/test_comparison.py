@@ -1,0 +1,94 @@
+"""Which rows stand in one ranking, what is called different there, and that all forms of the table say the same."""
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from vocoders.errors import InputError
+from vocoders.reporting.compare_tables import comparison_csv, comparison_markdown
+from vocoders.reporting.comparison import comparison, find_groups
+
+
+@pytest.fixture
+def noisy(add_scored):
+    """Three systems on twelve utterances; only the second differs from the others."""
+    random = np.random.default_rng(1)
+    hard = random.normal(0, 1, 12)  # utterances are easy or hard for all: only pairs show the difference
+    for name, shift in (("a", 0.0), ("b", -0.4), ("c", 0.0)):
+        add_scored("r/exp", f"{name}/decode", hard + shift + random.normal(0, 0.1, 12), system=name.upper())
+
+
+def test_rows_of_one_kind_are_one_group_whatever_their_recipe(noisy, add_scored, work):
+    add_scored("other/exp", "d/decode", np.zeros(12))
+    (group,) = find_groups(["r/exp", work / "other"])
+    assert [row.place for row in group.rows] == ["a/decode", "b/decode", "c/decode", "d/decode"]
+    assert group.title == f"{work.name}/r, eval and {work.name}/other, eval" and not group.apart
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"mel_hash": "beef", "mel": {"hop_size": 300}}, "hop_size 300 instead of 256"),
+        ({"mel_hash": None, "mel": None}, "mels that are not told"),
+        ({"reference": "another"}, "other recordings as reference"),
+        ({"utterances": 11}, "11 utterances, 11 of them among its 12"),
+        ({"names": "v"}, "12 utterances, none of them among its 12"),
+        ({"align": True}, "each shifted by its lag"),
+    ],
+)
+def test_what_was_scored_otherwise_stands_apart_and_the_page_says_why(noisy, add_scored, change, reason):
+    add_scored("r/exp", "d/decode", np.zeros(change.pop("utterances", 12)), **change)
+    first, second = find_groups(["r/exp"])
+    assert [row.place for row in second.rows] == ["d/decode"]
+    assert reason in second.apart and second.apart.startswith(f"not in one ranking with {first.title}")
+    assert second.apart.replace("not in", "Not in") in comparison_markdown("x", comparison([first, second]))
+
+
+def test_a_difference_is_found_by_its_pairs_and_noise_is_not(noisy):
+    (group,) = find_groups(["r/exp"])
+    assert group.letters["pesq"] == ["a", "b", "a"]
+    pairs, found, p = group.differences["pesq"]
+    assert pairs == [(0, 1), (0, 2), (1, 2)]
+    a, b, c = (np.array([row["pesq"] for row in member.scores.values()]) for member in group.rows)
+    raw = [stats.ttest_rel(*pair).pvalue for pair in ((a, b), (a, c), (b, c))]
+    np.testing.assert_allclose(found.p, raw)
+    assert min(p) == pytest.approx(3 * min(raw)) and p[1] == pytest.approx(raw[1])
+    assert stats.ttest_ind(a, b).pvalue > 0.05  # without pairs it would be lost
+
+
+def test_all_forms_say_what_the_scores_say(noisy, work):
+    contents = json.loads(json.dumps(comparison(find_groups(["r/exp"]))))
+    (group,) = contents["groups"]
+    lines = list(csv.DictReader(io.StringIO(comparison_csv(contents))))
+    text = comparison_markdown("x", contents)
+    cells = [[cell.strip() for cell in line.split("|")[1:3]] for line in text.splitlines() if line.startswith("| ")]
+    for name, row, line, shown in zip("abc", group["rows"], lines, cells[1:]):
+        summary = json.loads((work / f"r/exp/{name}/decode/eval/summary.json").read_text())["metrics"]["pesq"]
+        assert float(line["mean"]) == row["means"]["pesq"]["mean"] == summary["mean"]
+        assert np.mean(row["scores"]["pesq"]) == pytest.approx(summary["mean"], abs=1e-5)
+        half = (summary["high"] - summary["low"]) / 2
+        assert shown == [name.upper(), f"{summary['mean']:.3f} ± {half:.3f} {line['letters']}"]
+
+
+def test_an_undefined_score_is_no_number(add_scored):
+    for name in "ab":
+        add_scored("r/exp", f"{name}/decode", [1.0, None] + 18 * [2.0])
+    (group,) = comparison(find_groups(["r/exp"]))["groups"]
+    assert group["rows"][0]["scores"]["pesq"][1] is None and group["rows"][0]["means"]["pesq"]["n"] == 19
+    assert group["differences"]["pesq"][0]["n"] == 19
+    json.dumps(group, allow_nan=False)
+
+
+def test_a_directory_that_is_given_twice_is_refused(noisy, work):
+    with pytest.raises(InputError, match="is in r/exp already"):
+        find_groups(["r/exp", work / "r/exp/a"])
+
+
+def test_a_place_without_scores_is_refused(noisy, work):
+    (work / "empty").mkdir()
+    with pytest.raises(InputError, match="empty: no summary.json"):
+        find_groups(["r/exp", "empty"])
