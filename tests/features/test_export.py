@@ -58,7 +58,8 @@ def test_again_it_is_written_anew_and_with_compression_is_smaller(features, tmp_
     out = tmp_path / "out"
     export_features(features, out)
     before = (out / "feats.ark").read_bytes()
-    (out / "feats.scp").unlink()  # as if killed
+    for name in ("feats.scp", "utt2num_frames"):  # as if killed
+        (out / name).unlink()
     (out / ".feats.x.partial.ark").write_text("left over")
     export_features(features, out)
     assert (out / "feats.ark").read_bytes() == before
@@ -82,6 +83,7 @@ def test_nothing_of_somebody_else_is_written_over(features, tmp_path):
     (tmp_path / "kaldi/feats.scp").write_text("a raw.ark:2\n")
     with pytest.raises(InputError, match="did not write; name another"):
         export_features(features, tmp_path / "kaldi")
+    assert [path.name for path in (tmp_path / "kaldi").iterdir()] == ["feats.scp"]
     assert (tmp_path / "kaldi/feats.scp").read_text() == "a raw.ark:2\n"
 
 

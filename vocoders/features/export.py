@@ -16,7 +16,7 @@ from vocoders.features.mel import MelSpec, convert
 from vocoders.io.features import FeatureReader
 from vocoders.io.files import remove_partials
 from vocoders.io.kaldi import write_archive
-from vocoders.io.tables import read_table, write_table
+from vocoders.io.tables import write_table
 from vocoders.log import progress
 
 
@@ -31,10 +31,10 @@ def export_features(directory, output, *, log=None, compress=False):
     _refuse_others(output)
     (output / "feats.scp").unlink(missing_ok=True)  # incomplete from here on, until it is back
     remove_partials(output)
+    wanted.save(output / "mel.yaml")
     mels = ((utt, _mel(reader, utt, spec, wanted)) for utt in progress(reader.utterances, unit="utt", desc="export"))
     places = write_archive(output / "feats.ark", mels, compress=compress)
     write_table(output / "utt2num_frames", reader.frames)
-    wanted.save(output / "mel.yaml")
     write_table(output / "feats.scp", places)
     return reader.frames
 
@@ -57,8 +57,8 @@ def _with_log(spec, log, directory):
 
 
 def _refuse_others(output):
-    table = output / "feats.scp"
     if any(output.glob("feats.*.h5")):
         raise InputError(f"{output}: is a feature directory; name another for the export")
-    if table.exists() and not all(place.startswith(f"{output}/feats.ark:") for place in read_table(table).values()):
-        raise InputError(f"{output}: has a feats.scp that this export did not write; name another directory")
+    there = [name for name in ("feats.scp", "feats.ark") if (output / name).exists()]
+    if there and not (output / "mel.yaml").exists():
+        raise InputError(f"{output}: has a {there[0]} that this export did not write; name another directory")
