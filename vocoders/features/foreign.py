@@ -75,7 +75,7 @@ def _parallel_wavegan(path, options):
 
 def _espnet_1(path, options):
     if "n_shift" not in options and "hop_length" in options:
-        return _warn_of_silence(path, _build_strictly(path, options, ESPNET_2))
+        return _tell_of_silence(path, _build_strictly(path, options, ESPNET_2))
     return _build_strictly(path, options, ESPNET_1)
 
 
@@ -84,7 +84,7 @@ def _espnet_2(path, options):
     if kind != "fbank":
         raise InputError(f"{path}: feats_extract: only fbank gives mels, found {kind!r}")
     conf = {**ESPNET_2_DEFAULTS, **(options.get("feats_extract_conf") or {})}
-    return _warn_of_silence(path, _build_strictly(path, conf, ESPNET_2))
+    return _tell_of_silence(path, _build_strictly(path, conf, ESPNET_2))
 
 
 def _build_strictly(path, options, names):
@@ -120,8 +120,6 @@ def _hertz(rate):
     return round(float(match[1]) * 1000) if match else rate
 
 
-def _warn_of_silence(path, spec):
-    log.warning(
-        "%s: ESPnet 2 raises each bin to 1e-5: its digital silence is louder than this program's mels say", path
-    )
+def _tell_of_silence(path, spec):
+    log.info("%s: ESPnet 2 raises each bin to 1e-5: its digital silence is louder than this program's mels say", path)
     return spec

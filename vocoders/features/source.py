@@ -1,6 +1,5 @@
 """Mels to decode, wherever they come from: a feature directory of ours, or Kaldi's tables and archives."""
 
-import logging
 from pathlib import Path
 
 from vocoders.errors import InputError
@@ -12,7 +11,7 @@ from vocoders.io.kaldi import KaldiReader
 from vocoders.io.statistics import read_statistics
 
 LOOKED_AT = 3  # utterances
-log = logging.getLogger(__name__)
+IMPOSSIBLE = 0.01  # share of values up to which an acoustic model may have overshot
 
 
 def open_features(path, *, mel_config=None, stats=None):
@@ -21,7 +20,7 @@ def open_features(path, *, mel_config=None, stats=None):
     Kaldi features are ``feats.scp``, a directory with one, or an archive ``.ark``.  Their settings are in
     ``mel_config`` (features/foreign.py), or in a ``mel.yaml`` beside them; ``stats`` (io/statistics.py) undoes a
     normalisation.
-    Raises InputError when something is missing or does not fit.
+    Raises InputError when something is missing, does not fit, or is louder than mels can be.
     """
     path = Path(path)
     table = path / "feats.scp" if path.is_dir() else path
@@ -33,7 +32,7 @@ def open_features(path, *, mel_config=None, stats=None):
     spec = load_mel_spec(mel_config or _settings_beside(table))
     statistics = read_statistics(stats, spec.n_mels) if stats else None
     reader = KaldiReader(table, n_mels=spec.n_mels, statistics=statistics)
-    _warn_of_impossible(reader, spec)
+    _refuse_impossible(reader, spec)
     return reader, spec
 
 
@@ -57,16 +56,16 @@ def _settings_beside(table):
     return path
 
 
-def _warn_of_impossible(reader, spec):
-    """Normalised mels that are taken for mels decode to noise; no other check would tell."""
+def _refuse_impossible(reader, spec):
+    """Normalised mels that are taken for mels decode to noise; no other check would tell.
+
+    Not all are found: of normalised log10 mels of read speech 7 % of the values were impossible, of ln mels few are.
+    """
     limit = loudest(spec)[:, None].numpy()
     mels = [reader.mel(utt) for utt in reader.utterances[:LOOKED_AT]]
     values, above = sum(mel.size for mel in mels), sum(int((mel > limit).sum()) for mel in mels)
-    if above > 0.001 * values:
-        log.warning(
-            "%s: %d of the first %d values are louder than any wave in [-1, 1]: normalised? then give --stats; or is "
-            "--mel_config of other features?",
-            reader.table,
-            above,
-            values,
+    if above > IMPOSSIBLE * values:
+        raise InputError(
+            f"{reader.table}: {above} of the first {values} values are louder than any wave in [-1, 1]; give the "
+            f"statistics that the features were normalised with as --stats, or the right --mel_config"
         )
