@@ -48,6 +48,9 @@ NOT_RUN = {  # page -> the command of each block that is not run
         "./run.sh --download_dir /path/to/wavs --ngpu 0 --mel_config local/mel_8k.yaml "
         "--train_config conf/diffwave_tiny.yaml --decode_config conf/decode_6steps.yaml --metrics mr_stft,log_mel_mae",
         './run.sh --stage 3 --train_args "--train.max_steps 2000 --optimizer.learning_rate 1e-3" --tag lr1e-3',
+        "vocoders decode exp/train_diffwave /path/to/feats.scp exp/train_diffwave/decode_espnet/eval "
+        "--mel_config /path/to/config.yaml --stats /path/to/feats_stats.npz --convert_mel true",
+        "vocoders export-features --log log10 dump/mel_nvidia_22k/eval export_log10/eval",
         'vocoders report --only "train_wavegrad_small_l?_seed*" --pool_seeds true '
         '--against "train_wavegrad_small_l1_seed*" exp',
     ],

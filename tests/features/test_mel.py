@@ -140,7 +140,14 @@ def paper_reference(wave, mels, f_min, f_max, floor):
     return np.log(np.maximum(mel, floor))
 
 
+def espnet_reference(wave):
+    magnitude = np.abs(librosa.stft(wave, n_fft=1024, hop_length=256, pad_mode="reflect"))
+    basis = librosa.filters.mel(sr=22050, n_fft=1024, n_mels=80, fmin=80, fmax=7600)
+    return np.log10(np.maximum(1e-10, basis @ magnitude))
+
+
 REFERENCES = {
+    "mel_espnet_22k": (espnet_reference, 1e-6),
     "mel_nvidia_22k": (nvidia_reference, 1e-6),
     "mel_nvidia_22k_hop300": (lambda wave: nvidia_reference(wave, 300), 1e-6),
     "mel_lmnt_22k": (lmnt_reference, 1e-4),  # torchaudio's filters are float32

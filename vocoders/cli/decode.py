@@ -1,4 +1,4 @@
-"""Turn a feature directory into waves, with a trained vocoder or a baseline.
+"""Turn features into waves, with a trained vocoder or a baseline.
 
 SYSTEM is an experiment directory, a checkpoint file, or a baseline that needs no training: recording,
 griffin_lim, world.  Writes OUTPUT/wav/<utterance>.wav (16 bit), decode.jsonl (seconds, real-time factor and
@@ -7,6 +7,11 @@ run goes on where it was; other settings in the same directory start it anew.
 
   vocoders decode griffin_lim dump/mel_nvidia_22k/eval exp/griffin_lim/eval
   vocoders decode --config conf/decode.yaml exp/diffwave dump/mel_nvidia_22k/eval exp/diffwave/decode_best/eval
+
+Features of Kaldi, ESPnet or ParallelWaveGAN are decoded from their feats.scp; --mel_config says how they were made:
+
+  vocoders decode exp/diffwave espnet/eval/feats.scp exp/diffwave/decode_espnet/eval --mel_config espnet.yaml \\
+      --stats espnet/cmvn.ark --convert_mel true
 
 The configuration holds options of the system's synthesis: for diffusion models sampler, steps, schedule, temperature,
 clip, eta and start_deviation, for WaveGlow sigma, for any vocoder denoise (egs/README.md).  --decode.KEY VALUE changes
@@ -26,13 +31,15 @@ def main(
     seed: int = 0,
     convert_mel: bool = False,
     seen: bool = False,
+    mel_config: str | None = None,
+    stats: str | None = None,
     overrides: dict | None = None,
 ):
     """Decodes.
 
     Args:
         system: experiment directory, checkpoint file or baseline.
-        features: feature directory.
+        features: feature directory, or feats.scp or .ark of Kaldi or ESPnet.
         output: directory for the waves.
         config: options of synthesis (YAML).
         schedule: a schedule that vocoders search-schedule found (YAML), instead of config's.
@@ -41,6 +48,8 @@ def main(
         seed: everything random in an utterance depends on it and on the utterance's id.
         convert_mel: convert mels that differ from the checkpoint's only in how they are compressed.
         seen: decode even what the checkpoint was trained on, which is refused otherwise.
+        mel_config: how Kaldi features were made (YAML: ours, or of ESPnet or ParallelWaveGAN).
+        stats: what Kaldi features were normalised with (stats.h5, feats_stats.npz, cmvn.ark), to undo it.
         overrides: dotted keys laid over the options of synthesis.
     """
     from vocoders.config import load, override, refuse_unknown
@@ -56,5 +65,6 @@ def main(
         options = lay_options(options, found)
     where = " and ".join(source for source, _found in given) or "decode"
     opened = open_system(system, checkpoint=checkpoint, options=options, device=device, where=where)
-    records = Decoder(opened, features, output, seed=seed, convert_mel=convert_mel, seen=seen).run()
+    given = {"seed": seed, "convert_mel": convert_mel, "seen": seen, "mel_config": mel_config, "stats": stats}
+    records = Decoder(opened, features, output, **given).run()
     print(f"{output}: {summary(records)}")

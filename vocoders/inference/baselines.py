@@ -1,7 +1,7 @@
 """Copy synthesis without training: what a trained vocoder is to be compared with.
 
-A baseline is a function ``(wave, mel, spec, generator) -> wave`` of an utterance's own wave [T], its mel
-[C, L] and what the mel was made with; T = L * hop_size.
+A baseline is a function ``(wave, mel, spec, generator) -> wave`` of an utterance's own wave [T] (None unless it
+``hears``), its mel [C, L] and what the mel was made with; T = L * hop_size.
 """
 
 import math
@@ -56,12 +56,13 @@ def world(wave, mel, spec, generator):
 class Baseline(NamedTuple):
     label: str
     copy: Callable
+    hears: bool  # the recording, beside the mel
 
 
 BASELINES = {
-    "recording": Baseline("recording", recording),
-    "griffin_lim": Baseline("Griffin-Lim", griffin_lim),
-    "world": Baseline("WORLD", world),
+    "recording": Baseline("recording", recording, True),
+    "griffin_lim": Baseline("Griffin-Lim", griffin_lim, False),
+    "world": Baseline("WORLD", world, True),
 }
 
 

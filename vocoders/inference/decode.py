@@ -1,4 +1,4 @@
-"""A feature directory in, waves out: each utterance has its own seed, so interruptions change nothing.
+"""Features in, waves out: each utterance has its own seed, so interruptions change nothing.
 
 OUT/system.json     what makes the waves; other settings in the same directory start it anew
 OUT/wav/<utt>.wav   16-bit PCM
@@ -17,9 +17,9 @@ import torch
 from vocoders import provenance
 from vocoders.checkpoint import trained_on
 from vocoders.errors import InputError
-from vocoders.features.mel import MelSpec, convert
+from vocoders.features.mel import convert
+from vocoders.features.source import open_features
 from vocoders.io.audio import write_wave
-from vocoders.io.features import FeatureReader
 from vocoders.io.files import append_jsonl, read_json, read_jsonl, remove_partials, write_json, write_text
 from vocoders.io.tables import write_table
 from vocoders.log import progress
@@ -32,16 +32,16 @@ log = logging.getLogger(__name__)
 
 
 class Decoder:
-    """Decodes the feature directory ``features`` with a ``System`` into the directory ``output``.
+    """Decodes ``features`` with a ``System`` into the directory ``output``.
 
+    ``features`` is a feature directory, or Kaldi's with ``mel_config`` and perhaps ``stats`` (features/source.py).
     Raises InputError when the features are not of the kind that the system was trained on, unless ``convert_mel``
     allows a conversion that loses nothing; and when it was trained on some of these very utterances, unless ``seen``.
     """
 
-    def __init__(self, system, features, output, *, seed=0, convert_mel=False, seen=False):
+    def __init__(self, system, features, output, *, seed=0, convert_mel=False, seen=False, mel_config=None, stats=None):
         self.system, self.seed, self.output = system, seed, Path(output)
-        self.features = FeatureReader(features)
-        self.spec = MelSpec.load(features)
+        self.features, self.spec = open_features(features, mel_config=mel_config, stats=stats)
         self.wanted = system.mel_spec or self.spec
         _check_mels(self.spec, self.wanted, features, convert_mel)
         if not seen:

@@ -82,14 +82,15 @@ def without_schedule(options):
 
 
 def baseline_system(name, options, *, where="decode"):
-    label, copy = BASELINES[name]
+    label, copy, hears = BASELINES[name]
     chosen = config.typed(copy, options, skip=4, where=where)
 
     def synthesize(mel, own, spec, generator):
-        return copy(torch.from_numpy(own).float(), mel, spec, generator, **chosen)
+        own = torch.from_numpy(own).float() if hears else None
+        return copy(own, mel, spec, generator, **chosen)
 
     description = {"system": label, "kind": "baseline", "baseline": name, "options": options}
-    return System(synthesize, None, True, description)
+    return System(synthesize, None, hears, description)
 
 
 def model_system(vocoder, options, *, device="cpu", where="decode", schedule_name=None):

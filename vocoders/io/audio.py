@@ -21,7 +21,7 @@ def read_wave(source, *, where=""):
     source = str(source)
     where = f"{where}: {source}" if where else source
     is_pipe = source.rstrip().endswith("|")
-    data = _pipe_output(source, where) if is_pipe else _file_content(source, where)
+    data = pipe_output(source, where) if is_pipe else _file_content(source, where)
     if not data:
         raise InputError(f"{where}: no audio, the {'command wrote' if is_pipe else 'file has'} 0 bytes")
     wave, rate = _decode(data, where)
@@ -82,7 +82,8 @@ def _file_content(path, where):
         raise InputError(f"{where}: cannot be read: {error.strerror}") from None
 
 
-def _pipe_output(command, where):
+def pipe_output(command, where):
+    """What a command that ends in ``|`` writes.  Raises InputError, its message after ``where``, when it fails."""
     from kaldiio import open_like_kaldi
 
     stream = open_like_kaldi(command, "rb")
