@@ -11,7 +11,7 @@ import torch
 import yaml
 from kill_and_resume import copy_recipe, finish
 
-from vocoders import checkpoint, config
+from vocoders import checkpoint, cli, config
 from vocoders.features.mel import MelSpec
 from vocoders.io.features import FeatureReader
 from vocoders.io.files import read_jsonl
@@ -184,3 +184,14 @@ def test_options_of_another_model_are_refused_before_training(recipe):
     with pytest.raises(SystemExit, match="conf/decode_6steps.yaml has no option 'steps'"):
         finish(recipe, *OPTIONS, "--stage", "3", *options)
     assert not list((recipe / "exp/train_waveglow_tiny_no").glob("*.pt"))
+
+
+def test_all_that_was_scored_is_compared_from_anywhere(recipe, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["compare", "--out", "page", str(recipe)]) == 0
+    (group,) = json.loads((tmp_path / "page/comparison.json").read_text())["groups"]
+    assert {row["name"].split(",")[0].split(" ")[0] for row in group["rows"]} >= set(SYSTEMS.values())
+    spoken = read_table(recipe / "data/eval/text")
+    assert {utt["id"]: utt["text"] for utt in group["utterances"]} == spoken
+    assert {utt["speaker"] for utt in group["utterances"]} == {"MN"}
+    assert len(list((tmp_path / "page/audio/0").iterdir())) == len(spoken)

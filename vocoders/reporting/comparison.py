@@ -249,9 +249,13 @@ def _row(group, at):
 
 
 def _differences(pairs, found, p):
-    keys = ("mean", "low", "high", "n")
     return [
-        {"rows": list(pair), **{key: _number(getattr(found, key)[at]) for key in keys}, "p": _number(p[at])}
+        {
+            "rows": list(pair),
+            **{key: _number(getattr(found, key)[at]) for key in ("mean", "low", "high")},
+            "n": int(found.n[at]),
+            "p": _number(p[at]),
+        }
         for at, pair in enumerate(pairs)
     ]
 
