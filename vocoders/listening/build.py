@@ -160,8 +160,9 @@ def _matched(waves, rate, loudness):
 def _tables(directories, reference, mode):
     """System -> wav.scp table, the reference among them."""
     places = _named(directories)
-    if len(places) < (1 if mode in ("mushra", "mos") else 2):
-        raise InputError(f"--mode {mode}: expected at least two directories to compare, found {len(places)}")
+    least = 2 if mode == "ab" else 1
+    if len(places) < least:
+        raise InputError(f"--mode {mode}: expected {least} or more folders to listen to, found {len(places)}")
     if mode == "mushra":
         if not reference:
             raise InputError("--mode mushra: needs --reference, a data directory or wav.scp of the recordings")
@@ -181,7 +182,7 @@ def _named(directories):
     named = [(f"{name} [{place}]" if twice[name] > 1 else name, place) for name, place in named]
     places = dict(named)
     if len(places) < len(named):
-        raise InputError(f"{next(place for name, place in named if twice[name] > 1)}: is given twice")
+        raise InputError(f"{Counter(place for _name, place in named).most_common(1)[0][0]}: is given twice")
     for name in places:
         if name == design.REFERENCE or name.startswith("anchor ") or name.endswith(design.NOISY):
             raise InputError(f"{name}={places[name]}: that name has a meaning of its own here; choose another")
@@ -228,6 +229,8 @@ def _pairs(pairs, systems):
     for pair in pairs or ():
         if len(set(pair)) != 2 or not all(1 <= number <= len(systems) for number in pair):
             raise InputError(f"--pairs: expected two different numbers from 1 to {len(systems)}, found {pair}")
+    if pairs and len({frozenset(pair) for pair in pairs}) < len(pairs):
+        raise InputError("--pairs: one pair is given twice")
     return [[systems[number - 1] for number in pair] for pair in pairs] if pairs else None
 
 

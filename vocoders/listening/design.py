@@ -75,8 +75,8 @@ def _of_mode(mode, systems, utterances, seed, anchors, pairs):
 def _checks(systems, utterances, seed, checks):
     """Screens with the same wave twice, once in noise; utterances and systems by lot."""
     places = shuffled([(utterance, system) for utterance in utterances for system in systems], seed, "", "checks")
-    if checks > len(places):
-        raise InputError(f"--checks: expected at most {len(places)}, one for each wave, found {checks}")
+    if not 0 <= checks <= len(places):
+        raise InputError(f"--checks: expected 0 to {len(places)}, one for each wave, found {checks}")
     chosen = zip(places[:checks], _balanced(checks, seed, "reversed checks"))
     pairs = [(utt, [system, system + NOISY][:: -1 if reverse else 1]) for (utt, system), reverse in chosen]
     return [_screen(utterance, items, check=True) for utterance, items in pairs]

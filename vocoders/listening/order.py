@@ -1,7 +1,7 @@
 """The order in which a listener meets screens and samples: a function of (seed, listener), the same on the page.
 
 Draw number k of a purpose, such as "screens", is the 32-bit finalizer of MurmurHash3 (Appleby 2011) over
-``h + k * 0x9E3779B9``, where h is the 32-bit FNV-1a hash of the bytes of "<seed>/<listener>/<purpose>".  ``page.js``
+``h + k * 0x9E3779B9``, where h is the 32-bit FNV-1a hash of the bytes of "<seed>/<listener>/<purpose>".  ``order.js``
 has the same lines; a test compares the two.
 """
 

@@ -4,133 +4,6 @@
 const TEST = JSON.parse(document.getElementById("test").textContent);
 const $ = id => document.getElementById(id);
 
-// The order, as in order.py
-
-function presentation(seed, listener, mode, screens) {
-  const training = screens.filter(screen => screen.training);
-  const counted = screens.filter(screen => !screen.training);
-  const reverse = mode === "ab" && draw(seed, listener, "reverse", 0) % 2 === 1;
-  const order = screen => {
-    if (mode === "mushra") return shuffled(screen.items, seed, listener, screen.id);
-    return reverse ? [...screen.items].reverse() : [...screen.items];
-  };
-  return [...training, ...shuffled(counted, seed, listener, "screens")].map(screen => [screen.id, order(screen)]);
-}
-
-function shuffled(things, seed, listener, purpose) {
-  const order = [...things];
-  for (let last = order.length - 1; last > 0; last--) {
-    const chosen = Math.floor(draw(seed, listener, purpose, last) * (last + 1) / 2 ** 32);
-    [order[last], order[chosen]] = [order[chosen], order[last]];
-  }
-  return order;
-}
-
-function draw(seed, listener, purpose, number) {
-  return finalized(fnv1a(`${seed}/${listener}/${purpose}`) + Math.imul(number, 0x9E3779B9));
-}
-
-function fnv1a(text) {
-  return new TextEncoder().encode(text).reduce((value, byte) => Math.imul(value ^ byte, 0x01000193), 0x811C9DC5);
-}
-
-function finalized(value) {
-  value = Math.imul(value ^ value >>> 16, 0x85EBCA6B);
-  value = Math.imul(value ^ value >>> 13, 0xC2B2AE35);
-  return (value ^ value >>> 16) >>> 0;
-}
-
-// Sound
-
-const CROSSFADE = 0.01;  // seconds
-const waiting = new Map();  // name -> what to do with its text
-
-function receive(name, text) {  // called by audio/<name>.js: a page on a disk may load scripts, but not data
-  waiting.get(name)(Uint8Array.from(atob(text), letter => letter.charCodeAt(0)).buffer);
-}
-
-function fetched(name) {
-  return new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    const end = (settle, value) => { script.remove(); waiting.delete(name); settle(value); };
-    waiting.set(name, bytes => end(resolve, bytes));
-    script.onerror = () => end(reject, new Error(`audio/${name}.js cannot be loaded; is the folder complete?`));
-    script.src = `audio/${name}.js`;
-    document.head.append(script);
-  });
-}
-
-// Plays buffers of one length in step, of which one is heard: switching keeps the position to the sample.
-class Player {
-  constructor(context) {
-    this.context = context;
-    this.tracks = [];
-    this.selected = 0;
-    this.rest = 0;  // position while nothing plays
-    this.onend = () => {};
-  }
-
-  get playing() { return this.tracks.length > 0; }
-
-  get duration() { return this.buffers[0].duration; }
-
-  get position() {
-    if (!this.playing) return this.rest;
-    const since = Math.max(0, this.context.currentTime - this.origin);
-    return this.loop ? since % this.duration : Math.min(since, this.duration);
-  }
-
-  load(buffers) {
-    this.stop();
-    this.buffers = buffers;
-    this.rest = 0;
-  }
-
-  start(position = this.rest) {
-    this.stop();
-    const when = this.context.currentTime + 0.02;
-    this.origin = when - position;
-    this.tracks = this.buffers.map((buffer, at) => {
-      const source = new AudioBufferSourceNode(this.context, { buffer, loop: this.loop });
-      const gain = new GainNode(this.context, { gain: at === this.selected ? 1 : 0 });
-      source.connect(gain).connect(this.context.destination);
-      source.start(when, position);
-      return { source, gain };
-    });
-    const tracks = this.tracks;
-    tracks[0].source.onended = () => {
-      if (tracks !== this.tracks) return;
-      this.tracks = [];
-      this.rest = 0;
-      this.onend();
-    };
-  }
-
-  stop() {
-    this.rest = this.position;
-    const tracks = this.tracks;
-    this.tracks = [];
-    tracks.forEach(({ source, gain }) => { source.stop(); gain.disconnect(); });
-  }
-
-  select(chosen) {
-    this.selected = chosen;
-    const now = this.context.currentTime;
-    this.tracks.forEach(({ gain }, at) => {
-      gain.gain.cancelScheduledValues(now);
-      gain.gain.setValueAtTime(gain.gain.value, now);
-      gain.gain.linearRampToValueAtTime(at === chosen ? 1 : 0, now + CROSSFADE);
-    });
-  }
-
-  repeat(loop) {
-    const position = this.position;
-    this.loop = loop;
-    if (this.playing) this.origin = this.context.currentTime - position;
-    this.tracks.forEach(({ source }) => { source.loop = loop; });
-  }
-}
-
 // What is kept: in this browser after every change, and in the file at the end
 
 let session;  // {test, listener, started, at, screens: {id: {ratings, plays, heard, seconds}}}
@@ -172,9 +45,10 @@ const TASKS = {
 };
 const KEYS = {
   mushra: { "0": "play the reference", "1 to 9": "play a sample and go to its slider", "← →": "rate (PageUp, PageDown: in tens)" },
-  ab: { "1, 2": "play A or B", "← →": "choose, once a choice has the focus" },
+  ab: { "1, 2": "play A or B", "←": "A sounds better", "↓": "no preference", "→": "B sounds better" },
   mos: { "1 to 5": "rate", "← →": "change the rating" },
 };
+const CHOICES = { ArrowLeft: 0, ArrowDown: 1, ArrowRight: 2 };  // in ab
 const LEAST = 1;  // seconds of a MUSHRA sample that must have been heard; of others, all
 
 let order, context, player, tracks, shown, since, ready;
@@ -226,6 +100,7 @@ async function show() {
   try {
     player.load(await buffersOf(at));
   } catch (error) {
+    say("");
     $("trouble").textContent = error.message;
     return;
   }
@@ -239,12 +114,16 @@ async function show() {
 
 const BUILD = {
   mushra: (items, reference) => [
-    element("div", { className: "row" }, trackButton(reference, "Reference"), scaleNames(), element("span", { className: "gap" })),
+    element("div", { className: "row" }, trackButton(reference, "Reference"), scaleNames()),
     ...items.map((name, at) => {
       const value = element("output", { textContent: shown.ratings[name] ?? "–" });
       const slider = element("input", { type: "range", min: 0, max: 100, step: 1, value: shown.ratings[name] ?? 0 });
       slider.setAttribute("aria-label", `Rating of sample ${at + 1}`);
-      const tell = () => slider.setAttribute("aria-valuetext", name in shown.ratings ? `${slider.value}, ${regionOf(slider.value)}` : "not rated");
+      const tell = () => {
+        const open = !(name in shown.ratings);
+        slider.classList.toggle("open", open);
+        slider.setAttribute("aria-valuetext", open ? "not rated" : `${slider.value}, ${regionOf(slider.value)}`);
+      };
       const rate = () => { value.textContent = slider.value; rated(name, Number(slider.value)); tell(); };
       slider.addEventListener("input", rate);
       slider.addEventListener("pointerup", rate);  // where it already stands, it is meant too
@@ -255,13 +134,15 @@ const BUILD = {
   ],
   ab: items => [
     element("div", { className: "pair" }, ...items.map((name, at) => trackButton(name, "AB"[at]))),
-    choices("Which sounds better?", [
+    choices("Your choice", [
       ["A", { [items[0]]: 1, [items[1]]: 0 }],
       ["No preference", { [items[0]]: 0.5, [items[1]]: 0.5 }],
       ["B", { [items[0]]: 0, [items[1]]: 1 }],
     ]),
   ],
-  mos: items => [choices("Quality", mosValues().map(value => [`${value} ${TEST.scale.names[value - 1] ?? ""}`, { [items[0]]: value }]))],
+  mos: items => [
+    choices("Quality", mosValues().map(value => [`${value} ${TEST.scale.names[value - 1] ?? ""}`, { [items[0]]: value }])),
+  ],
 };
 
 function mosValues() {
@@ -292,7 +173,8 @@ function choices(legend, options) {
     radio.addEventListener("change", () => Object.entries(ratings).forEach(([name, value]) => rated(name, value)));
     return element("label", { className: "choice" }, radio, text);
   });
-  return element("fieldset", {}, element("legend", { textContent: legend }), ...labels);
+  const className = options.length === 3 ? "across" : "";
+  return element("fieldset", { className }, element("legend", { textContent: legend }), ...labels);
 }
 
 function rated(name, value) {
@@ -386,14 +268,22 @@ function say(text) {
 function missing() {  // [what is missing in words, where to go for it], or nothing
   const items = order[session.at][1];
   const needed = TEST.mode === "mushra" ? Math.min(LEAST, player.duration) : player.duration;
-  const named = at => TEST.mode === "mushra" ? `sample ${at + 1}` : TEST.mode === "ab" ? "AB"[at] : "the sample";
   const lacking = test => items.flatMap((name, at) => test(name) ? [at] : []);
   const unheard = lacking(name => (shown.heard[name] ?? 0) < needed - 0.1);
+  const reference = screenOf[order[session.at][0]].reference;
+  if (reference && (shown.heard[reference] ?? 0) < needed - 0.1) {
+    return ["Please listen to the reference first.", buttonOf(reference)];
+  }
   const unrated = lacking(name => !(name in shown.ratings));
-  const list = places => places.map(named).join(", ");
-  if (unheard.length) return [`Please listen first to ${list(unheard)}${TEST.mode === "mushra" ? "" : ", to the end"}.`, buttonOf(items[unheard[0]])];
-  const first = TEST.mode === "mushra" ? $("samples").querySelectorAll("input")[unrated[0]] : $("samples").querySelector("input");
-  if (unrated.length) return [TEST.mode === "mushra" ? `Please rate ${list(unrated)}.` : "Please choose first.", first];
+  if (unheard.length) return [`Please listen to ${named(unheard)} first.`, buttonOf(items[unheard[0]])];
+  const please = TEST.mode === "mushra" ? `Please rate ${named(unrated)} first.` : "Please choose first.";
+  if (unrated.length) return [please, $("samples").querySelectorAll("input")[unrated[0]]];
+}
+
+function named(places) {  // which samples, in words
+  if (TEST.mode === "mos") return "the sample (to its end)";
+  if (TEST.mode === "ab") return `${places.map(at => "AB"[at]).join(" and ")} (to the end)`;
+  return `sample${places.length > 1 ? "s" : ""} ${places.map(at => at + 1).join(", ")}`;
 }
 
 function buttonOf(name) {
@@ -454,23 +344,27 @@ function pressed(event) {
   if (key === " " && !native && !target.matches("[type=radio]:not(:checked)")) toggle();
   else if (key === "Enter" && !native) next();
   else if (/^\d$/.test(key)) digit(Number(key));
+  else if (TEST.mode === "ab" && key in CHOICES && target !== $("place")) radio(CHOICES[key]);
   else return;
   event.preventDefault();
 }
 
 function digit(number) {
   if (!ready) return;
-  const inputs = $("samples").querySelectorAll("input");
   if (TEST.mode === "mos") {
-    const radio = inputs[mosValues().indexOf(number)];
-    radio?.focus();
-    radio?.click();
+    if (mosValues().includes(number)) radio(mosValues().indexOf(number));
     return;
   }
   const track = TEST.mode === "mushra" ? number : number - 1;
   if (track < 0 || track >= tracks.length) return;
   choose(track);
-  if (TEST.mode === "mushra") (number ? inputs[number - 1] : buttonOf(tracks[0])).focus();
+  if (TEST.mode === "mushra") (number ? $("samples").querySelectorAll("input")[number - 1] : buttonOf(tracks[0])).focus();
+}
+
+function radio(number) {
+  const input = $("samples").querySelectorAll("input")[number];
+  input.focus();
+  input.click();
 }
 
 $("intro").addEventListener("submit", begin);

@@ -48,6 +48,6 @@ def write_page(path, key, *, title, intro=None):
         paragraphs=[" ".join(paragraph.split()) for paragraph in text.split("\n\n") if paragraph.strip()],
         test=test,
         style=(here / "page.css").read_text(encoding="utf-8"),
-        script=(here / "page.js").read_text(encoding="utf-8"),
+        scripts=[(here / name).read_text(encoding="utf-8") for name in ("order.js", "player.js", "page.js")],
     )
     write_text(path, page)

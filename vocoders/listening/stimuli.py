@@ -21,6 +21,8 @@ def read_utterance(sources, utterance, *, sample_rate=None):
     ``sources`` maps systems to their wav.scp tables.  Raises InputError when rates differ and no ``sample_rate`` is
     given to bring them to, when lengths differ by more than 0.25 s, or when a wave is shorter than 0.4 s.
     """
+    if sample_rate is not None and sample_rate < 1:
+        raise InputError(f"--sample_rate: expected Hz above 0, found {sample_rate}")
     waves, rates = {}, {}
     for system, table in sources.items():
         wave, rate = read_wave(table[utterance], where=f"{system}: {utterance}")
@@ -50,6 +52,8 @@ def low_passed(wave, rate, kilohertz):
     A linear-phase filter without delay, flat up to there and 60 dB down from 0.5 kHz above: stricter than ITU-R
     BS.1534-3 asks for (25 dB at 4 kHz and 50 dB at 4.5 kHz for the anchor of 3.5 kHz).
     """
+    if kilohertz <= 0:
+        raise InputError(f"--anchors: expected kHz above 0, found {kilohertz:g}")
     edge, stop = 1000 * kilohertz, 1000 * kilohertz + 500
     if stop >= rate / 2:
         raise InputError(
