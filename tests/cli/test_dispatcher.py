@@ -112,3 +112,24 @@ def test_a_bug_keeps_its_traceback(verb):
     verb(main)
     with pytest.raises(ZeroDivisionError):
         cli.main(["probe"])
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("--subset a b", (("a", "b"), True)),
+        ("a b --subset", (("a", "b"), True)),
+        ("--subset false a b", (("a", "b"), False)),
+        ("--subset=false a b", (("a", "b"), False)),
+        ("--subset --name x a", (("a",), True)),
+    ],
+)
+def test_a_truth_value_alone_is_true(verb, words, expected):
+    seen = []
+
+    def main(*places: str, subset: bool = False, name: str = ""):
+        seen.append((places, subset))
+
+    verb(main)
+    assert cli.main(["probe", *words.split()]) == 0
+    assert seen == [expected]

@@ -22,7 +22,7 @@ def presentation(seed, listener, mode, screens):
     def order(screen):
         if mode == "mushra":
             return shuffled(screen["items"], seed, listener, screen["id"])
-        return screen["items"][::-1] if reverse else list(screen["items"])
+        return list(screen["items"])[:: -1 if reverse else 1]
 
     return [(screen["id"], order(screen)) for screen in shown]
 
