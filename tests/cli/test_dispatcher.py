@@ -28,7 +28,9 @@ def test_help_imports_nothing_heavy():
     assert out.splitlines()[-1] == "set()"
 
 
-@pytest.mark.parametrize("verb", ["train", "decode", "score", "features", "report", "check-data", "env", "bench"])
+@pytest.mark.parametrize(
+    "verb", ["train", "decode", "score", "features", "report", "listen", "check-data", "env", "bench"]
+)
 def test_each_verb_has_help_with_an_example(verb, capsys):
     with pytest.raises(SystemExit) as end:
         cli.main([verb, "--help"])

@@ -129,6 +129,14 @@ def test_unusual_opinions_are_named_and_counted(make, answer):
     }
 
 
+def test_differences_are_of_the_same_utterances(make, answer):
+    """However easy an utterance is, one system is one point below the other: no spread is left."""
+    _folder, key = make("mos", systems=["clean", "dull"])
+    paths = [answer(key, f"l{n}", lambda system, utt: 2 + int(utt[1]) % 3 + (system == "clean")) for n in range(2)]
+    (difference,) = analysed(key, paths)["differences"]
+    assert (difference["mean"], difference["low"], difference["high"]) == (1, 1, 1)
+
+
 def test_holm_by_hand():
     """Holm 1979: sorted p times m, m - 1, ..., made monotone, at most 1."""
     assert holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])

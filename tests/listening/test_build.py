@@ -116,8 +116,8 @@ def test_the_same_again_is_the_same_and_goes_on(make):
     (folder / "send/audio/000000000000.js").write_text("left by a run that was stopped")
     assert make("mushra", seed=None)[1]["seed"] == key["seed"]
     assert contents(folder) == before
-    assert contents(make("mushra", folder="other", seed=key["seed"])[0]).values().__len__() == len(before)
-    assert sorted(contents(folder.parent / "other").values()) == sorted(before.values())
+    other, _key = make("mushra", folder="other", seed=key["seed"])
+    assert sorted(contents(other).values()) == sorted(before.values())
     assert make("mushra", folder="third", seed=None)[1]["seed"] != key["seed"]
 
 
@@ -145,6 +145,8 @@ def test_the_same_again_is_the_same_and_goes_on(make):
         ("listen --anchors 0 --reference exp/dull out exp/clean", "--anchors: expected kHz above 0, found 0"),
         ("listen --key k.json out exp/clean", "--key belongs to --collect; to make a test, leave it out"),
         ("listen --mode ab out exp/clean other", "no utterance is in all of exp/clean, other; were they …"),
+        ("listen --mode mos --intro latin out exp/clean", "--intro: latin: not UTF-8 text (…)"),
+        ("listen --mode mos --intro none out exp/clean", "none: No such file or directory"),
         ("listen --mode mos full exp/clean", "full: is not empty; name another directory"),
         ("listen --mode mos --sample_rate 0 out exp/clean", "--sample_rate: expected Hz above 0, found 0"),
     ],
@@ -154,6 +156,7 @@ def test_what_cannot_be_built(command, sentence, exp, tmp_path, monkeypatch, cap
     Path("exp").symlink_to(exp)
     Path("full").mkdir()
     Path("full/notes.txt").write_text("mine")
+    Path("latin").write_bytes(b"\xe9t\xe9")
     Path("other").mkdir()
     Path("other/wav.scp").write_text("v1 nowhere.wav\n")
     assert cli.main(command.split()) == 1

@@ -60,8 +60,6 @@ def main(
 
         print(gather(paths, key), end="")
         return
-    from pathlib import Path
-
     from vocoders.errors import InputError
     from vocoders.listening.build import build
 
@@ -69,13 +67,24 @@ def main(
         raise InputError("--key belongs to --collect; to make a test, leave it out")
     how = {"utterances": utterances, "seed": seed, "checks": checks, "half_steps": half_steps, "training": training}
     chosen = {"anchors": _numbers(anchors, float, "--anchors"), "pairs": _pair_numbers(pairs)}
-    page = {"title": title, "intro": Path(intro).read_text(encoding="utf-8") if intro else None}
+    page = {"title": title, "intro": _text(intro) if intro else None}
     level = {"loudness": loudness, "sample_rate": sample_rate}
     output, *directories = paths
     made = build(output, directories, mode=mode, reference=reference, **how, **chosen, **level, **page)
     counted = sum(not screen["training"] for screen in made["screens"])
     print(f"{counted} screens, {made['loudness']:.1f} LUFS, seed {made['seed']}")
-    print(f"for listeners: {Path(output).resolve() / 'send'}")
+    print(f"for listeners: {output.rstrip('/')}/send")
+
+
+def _text(path):
+    from pathlib import Path
+
+    from vocoders.errors import InputError
+
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"--intro: {path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
 
 
 def _numbers(text, kind, option):

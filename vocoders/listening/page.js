@@ -186,6 +186,7 @@ function rated(name, value) {
 
 // Playing
 
+let frame;
 let heardSince;  // when the present sample began to be heard
 
 function account() {  // adds what has been heard and how long the screen has been there
@@ -256,7 +257,8 @@ function paint() {
   document.querySelectorAll("[data-track]").forEach(button => {
     button.setAttribute("aria-pressed", player.playing && Number(button.dataset.track) === player.selected);
   });
-  if (player.playing) requestAnimationFrame(paint);
+  cancelAnimationFrame(frame);
+  if (player.playing) frame = requestAnimationFrame(paint);
 }
 
 function say(text) {
