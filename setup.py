@@ -20,6 +20,7 @@ REQUIRES = [
     "num2words>=0.5.13",
     "numpy>=1.26",
     "pillow>=9.4",
+    "pyloudnorm>=0.2",
     "pyyaml>=6.0",
     "scipy>=1.14",
     "soundfile>=0.12",

@@ -44,6 +44,7 @@ NOT_RUN = {  # page -> the command of each block that is not run
         './run.sh --stage 4 ${small} --decode_config conf/decode_sde_dpm_solver.yaml --decode_steps "6 12 25 50"',
         "./run.sh --stage 4 ${small} --decode_config exp/train_wavegrad_small/schedule_6.yaml",
         "tools/venv/bin/vocoders compare egs/*/voc1",
+        "vocoders listen --collect --key exp/listening/key.json results/*.json",
     ],
     RECIPES: [
         "./run.sh --download_dir /path/to/wavs --ngpu 0 --mel_config local/mel_8k.yaml "

@@ -40,6 +40,7 @@ PARTS = [
     Part("h5py", "feature files", required=True),
     Part("kaldiio", "Kaldi pipes in wav.scp", required=True),
     Part("soundfile", "reading and writing audio", required=True),
+    Part("pyloudnorm", "listening tests", required=True),
     Part("soxr", "resampling", required=True),
     Part("librosa", "mel filter banks, cross-checks", required=True),
     Part("jsonargparse", "configuration and command line", required=True),

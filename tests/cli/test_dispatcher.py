@@ -4,17 +4,23 @@ import re
 import subprocess
 import sys
 import types
+from pathlib import Path
 
 import pytest
 
 from vocoders import cli
 from vocoders.errors import InputError
 
+VERBS = sorted(
+    path.stem.replace("_", "-") for path in Path(cli.__file__).parent.glob("*.py") if not path.stem.startswith("__")
+)
+
 
 def test_help_lists_every_verb_with_a_summary(capsys):
     assert cli.main(["--help"]) == 0
     text = capsys.readouterr().out
-    for verb in ("train", "decode", "score", "features", "report", "check-data", "env", "bench"):
+    assert {"train", "decode", "score", "compare"} <= set(VERBS)
+    for verb in VERBS:
         (line,) = [line for line in text.splitlines() if line.split()[:1] == [verb]]
         assert len(line.split()) > 3
 
@@ -28,9 +34,7 @@ def test_help_imports_nothing_heavy():
     assert out.splitlines()[-1] == "set()"
 
 
-@pytest.mark.parametrize(
-    "verb", ["train", "decode", "score", "features", "export-features", "report", "check-data", "env", "bench"]
-)
+@pytest.mark.parametrize("verb", VERBS)
 def test_each_verb_has_help_with_an_example(verb, capsys):
     with pytest.raises(SystemExit) as end:
         cli.main([verb, "--help"])
@@ -114,3 +118,24 @@ def test_a_bug_keeps_its_traceback(verb):
     verb(main)
     with pytest.raises(ZeroDivisionError):
         cli.main(["probe"])
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("--subset a b", (("a", "b"), True)),
+        ("a b --subset", (("a", "b"), True)),
+        ("--subset false a b", (("a", "b"), False)),
+        ("--subset=false a b", (("a", "b"), False)),
+        ("--subset --name x a", (("a",), True)),
+    ],
+)
+def test_a_truth_value_alone_is_true(verb, words, expected):
+    seen = []
+
+    def main(*places: str, subset: bool = False, name: str = ""):
+        seen.append((places, subset))
+
+    verb(main)
+    assert cli.main(["probe", *words.split()]) == 0
+    assert seen == [expected]

@@ -2,7 +2,8 @@
 
 A verb is a file in this folder.  The first line of its docstring is its line in ``vocoders --help``, the rest the end
 of its own help; its function ``main`` is its options: parameters without a default are positional, the others
-``--name value``.  A verb whose ``main`` takes ``overrides`` accepts configuration keys too: ``--train.max_steps 4``.
+``--name value``, or ``--name`` alone for a true one.  A verb whose ``main`` takes ``overrides`` accepts configuration
+keys too: ``--train.max_steps 4``.
 Nothing but the chosen verb is imported.
 """
 
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from vocoders.errors import InputError
 
+TRUTHS = ("true", "false", "yes", "no", "on", "off", "1", "0")
 DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -57,7 +59,8 @@ def _run(verb, arguments):
     takes_overrides = "overrides" in inspect.signature(module.main).parameters
     arguments, overrides = _split_overrides(arguments) if takes_overrides else (arguments, {})
     parser = _parser(verb, module)
-    options = dict(vars(parser.parse_args([_underscored(word) for word in arguments])))
+    words = _with_truth(module, [_underscored(word) for word in arguments])
+    options = dict(vars(parser.parse_args(words)))
     if takes_overrides:
         options["overrides"] = overrides
     return module.main(*options.pop(_rest(module), ()), **options)
@@ -111,6 +114,14 @@ def _underscored(word):
     """``--stop-stage`` as ``--stop_stage``."""
     name, equals, value = word.partition("=")
     return name[:2] + name[2:].replace("-", "_") + equals + value if name.startswith("--") else word
+
+
+def _with_truth(module, words):
+    """A bare ``--subset`` as ``--subset=true``; what follows may be a path."""
+    parameters = inspect.signature(module.main).parameters.items()
+    flags = {f"--{name}" for name, parameter in parameters if isinstance(parameter.default, bool)}
+    bare = [word in flags and after.lower() not in TRUTHS for word, after in zip(words, [*words[1:], ""])]
+    return [f"{word}=true" if is_bare else word for word, is_bare in zip(words, bare)]
 
 
 def _sentence(error):

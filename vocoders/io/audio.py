@@ -45,14 +45,20 @@ def duration(path):
 
 def write_wave(path, wave, rate):
     """Writes 16-bit PCM aside and renames it; returns the number of samples that had to be clipped."""
+    samples, clipped = to_int16(wave, where=path)
+    content = wav_bytes(samples, rate)  # writing itself, libsndfile would not say that the disk is full
+    with atomic_path(path) as partial:
+        partial.write_bytes(content)
+    return clipped
+
+
+def wav_bytes(samples, rate):
+    """The content of a WAV file of int16 samples [T]."""
     import soundfile
 
-    samples, clipped = to_int16(wave, where=path)
-    content = io.BytesIO()  # writing itself, libsndfile would not say that the disk is full
+    content = io.BytesIO()
     soundfile.write(content, samples, rate, subtype="PCM_16", format="WAV")
-    with atomic_path(path) as partial:
-        partial.write_bytes(content.getbuffer())
-    return clipped
+    return content.getvalue()
 
 
 def to_int16(wave, where="wave"):
