@@ -17,6 +17,7 @@ REQUIRES = [
     "kaldiio>=2.18",
     "librosa>=0.10",
     "matplotlib>=3.7",
+    "networkx>=3.0",
     "num2words>=0.5.13",
     "numpy>=1.26",
     "pillow>=9.4",

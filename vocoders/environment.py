@@ -51,6 +51,7 @@ PARTS = [
     Part("matplotlib", "pictures in the report", required=True),
     Part("pillow", "pictures in the report", required=True),
     Part("jinja2", "the report's page", required=True),
+    Part("networkx", "which systems are alike, in vocoders compare", required=True),
     Part("num2words", "numbers in transcripts", required=True),
     Part("torchaudio", "cross-checks of mels and resampling", module="torchaudio"),
     Part("sox", 'wav.scp lines such as "sox a.flac -t wav - |"'),
