@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from vocoders.errors import InputError
-from vocoders.io.audio import write_wave
+from vocoders.io.audio import read_wave, write_wave
 from vocoders.io.files import append_jsonl, read_json, read_jsonl, write_json
 from vocoders.io.tables import read_table, write_table
 from vocoders.scoring import utterance
@@ -124,6 +124,21 @@ def test_only_what_changed_is_scored_again(sets, measured):
     measured.clear()
     run(sets, metrics=["mr_stft"])
     assert measured == UTTERANCES and "log_mel_mae" not in rows(sets)["u0"]
+
+
+def test_rows_know_their_reference_by_its_samples(sets, measured):
+    run(sets)
+    first = {utt: row["reference"] for utt, row in rows(sets).items()}
+    assert len(set(first.values())) == len(UTTERANCES)
+    wave, rate = read_wave(sets / "ref" / "u1.wav")
+    write_wave(sets / "ref" / "u1.wav", 0.5 * wave, rate)
+    write_wave(sets / "dec" / "u2.wav", wave, rate)
+    old = [{key: value for key, value in row.items() if key != "reference"} for row in rows(sets).values()]
+    (sets / "out/scores.jsonl").write_text("".join(json.dumps(row) + "\n" for row in old))  # as before there was any
+    measured.clear()
+    run(sets)
+    assert measured == UTTERANCES
+    assert [utt for utt, row in rows(sets).items() if row["reference"] != first[utt]] == ["u1"]
 
 
 def test_a_score_file_has_exactly_the_utterances_of_its_table(sets):
@@ -300,7 +315,7 @@ def test_rows_are_plain_json(sets):
     run(sets)
     for line in (sets / "out" / "scores.jsonl").read_text().splitlines():
         row = json.loads(line)
-        assert set(row) == {"utt", "mr_stft", "log_mel_mae", "log_mel_mae_50db", "alignment", "key"}
+        assert set(row) == {"utt", "mr_stft", "log_mel_mae", "log_mel_mae_50db", "alignment", "reference", "key"}
         assert all(isinstance(row[key], float) for key in list(row)[1:4])
 
 

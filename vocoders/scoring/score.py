@@ -40,7 +40,7 @@ def score(reference_scp, decoded_scp, directory, *, metrics, nj=1, align=False, 
     path = directory / "scores.jsonl"
     rows = {row["utt"]: row for row in read_jsonl(path) if row["utt"] in decoded}
     _write_rows(path, rows)
-    keys = {utt: row["key"] for utt, row in rows.items()}
+    keys = {utt: row["key"] for utt, row in rows.items() if "reference" in row}  # older rows have none
     tasks = [Task(utt, reference[utt], decoded[utt], tuple(metrics), align, resample, keys.get(utt)) for utt in decoded]
     failures = _score_all(tasks, nj, rows, path)
     _write_rows(path, rows)

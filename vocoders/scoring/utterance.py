@@ -60,6 +60,7 @@ def score_utterance(task):
         key = _key(task, reference, decoded, rate)
         if key == task.key:
             return Outcome(task.utterance, None)
+        against = hashlib.sha256(reference.tobytes()).hexdigest()[:12]  # by which rows of one ranking are known
         extra = len(decoded) - len(reference)
         reference, decoded = trim(reference, decoded, rate, where=f"{task.utterance}: ")
     except InputError as error:
@@ -69,7 +70,7 @@ def score_utterance(task):
         reference, decoded = shift(reference, decoded, offset or 0)
     scores, failures = _measure(task, Signal(reference, rate), Signal(decoded, rate))
     alignment = {"lag": offset, "extra": extra, "rate": rate}  # samples, samples, Hz
-    row = {"utt": task.utterance, **scores, "alignment": alignment, "key": key}
+    row = {"utt": task.utterance, **scores, "alignment": alignment, "reference": against, "key": key}
     return Outcome(task.utterance, None if failures else row, tuple(failures))
 
 
