@@ -26,7 +26,7 @@ def find_corpus(download_dir: Path) -> tuple[Path, str]:
             if (corpus / folder).is_dir() and (corpus / "txt").is_dir():
                 return corpus, folder
     raise InputError(
-        f"{download_dir}: no VCTK in it (txt/ beside {' or '.join(LAYOUTS)}/); run stage 0, or set --download_dir"
+        f"{download_dir}: no VCTK in it (txt/ beside {'/ or '.join(LAYOUTS)}/); run stage 0, or set --download_dir"
     )
 
 

@@ -15,7 +15,6 @@ from corpus import find_corpus
 
 from vocoders.data.directory import DataDirectory, Utterance, some, write_data_directory
 from vocoders.errors import InputError
-from vocoders.features.extract import portion
 from vocoders.io.audio import read_wave, resample, write_wave
 from vocoders.io.files import remove_partials
 from vocoders.io.tables import read_table, write_table
@@ -31,7 +30,7 @@ def main():
     if options.part:
         part, parts = map(int, options.part.split("/"))
         everything = [Recording.of(utt, one, waves) for one in sets.values() for utt in one.audio]
-        make(portion({one.target: one for one in everything}, part, parts).values(), options.rate)
+        make(everything[part - 1 :: parts], options.rate)
     else:
         for name, directory in sets.items():
             write_tables(options.data_dir / name, directory, waves)

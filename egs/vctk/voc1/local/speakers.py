@@ -34,18 +34,26 @@ def read_speakers(download_dir: Path) -> dict[str, Speaker]:
     return speakers
 
 
-def choose_speakers(speakers, info: dict[str, Speaker], count: int) -> list[str]:
-    """A woman and a man of each accent in turn, the accent with most speakers first, the last ids first.
+def choose_speakers(speakers, info: dict[str, Speaker], count: int, *, like=()) -> list[str]:
+    """`count` of them: for each of `like` one of the same accent and gender, if there is one, then by `_ranking`."""
+    left = sorted(set(speakers) - set(GAPS))
+    chosen = []
+    for kind in (info.get(speaker, UNKNOWN) for speaker in like):
+        alike = [speaker for speaker in left if info.get(speaker, UNKNOWN) == kind and speaker not in chosen]
+        chosen += alike[:1]
+    return [*chosen, *(speaker for speaker in _ranking(speakers, info) if speaker not in chosen)][:count]
 
-    Then those that are left without the other, or whose accent or gender is unknown, likewise from the last id.
-    Speakers with gaps come at the very end.
+
+def _ranking(speakers, info):
+    """A woman and a man of each accent in turn, the accent with most speakers first, the first ids first.
+
+    Then those that are left without the other, or whose accent or gender is unknown; at the very end those with gaps.
     """
     accents = {}
-    for speaker in sorted(set(speakers) - set(GAPS), reverse=True):
+    for speaker in sorted(set(speakers) - set(GAPS)):
         gender, accent = info.get(speaker, UNKNOWN)
         accents.setdefault(accent, {}).setdefault(gender, []).append(speaker)
     largest = sorted(accents, key=lambda accent: (-sum(map(len, accents[accent].values())), accent))
     pairs = [list(zip(accents[accent].get("F", []), accents[accent].get("M", []))) for accent in largest]
     paired = [speaker for turn in zip_longest(*pairs) for pair in turn if pair for speaker in pair]
-    single = sorted(set(speakers) - set(paired), key=lambda speaker: (speaker not in GAPS, speaker), reverse=True)
-    return [*paired, *single][:count]
+    return [*paired, *sorted(set(speakers) - set(paired), key=lambda speaker: (speaker in GAPS, speaker))]

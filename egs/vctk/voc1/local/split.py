@@ -20,8 +20,9 @@ class Sizes(NamedTuple):
 def split(utterances: list[Utterance], info: dict[str, Speaker], sizes: Sizes, *, shared_sentences: bool):
     """Set -> its utterances.
 
-    Of its speakers, each set but train has the last utterances in the order of their ids: newspaper sentences, not the
-    first 24, which all speakers read.  dev has no sentence of the eval sets, and train none of those three unless
+    The speakers of eval_seen and dev are of the same accents and genders as those of eval_unseen, and train too.  Of
+    each, these three sets have the last utterances in the order of their ids: newspaper sentences, not the first 24,
+    which all speakers read.  dev has no sentence of the eval sets, and train none of those three, unless
     `shared_sentences`.  Raises InputError where a set, or a seen speaker's part of train, would be empty.
     """
     if min(sizes) < 1:
@@ -35,10 +36,13 @@ def split(utterances: list[Utterance], info: dict[str, Speaker], sizes: Sizes, *
         raise InputError(
             f"{len(spoken)} speaker(s) leave none to train on beside {sizes.speakers} unseen; lower --num_unseen"
         )
-    seen = choose_speakers(trained, info, sizes.speakers)
-    dev = choose_speakers([speaker for speaker in trained if speaker not in seen], info, sizes.speakers) or seen
-    sets = {"eval_unseen": _last(spoken, unseen, sizes.eval, kept=0), "eval_seen": _last(spoken, seen, sizes.eval)}
-    sets["dev"] = _last(_without(spoken, sets), dev, sizes.dev)
+    seen = choose_speakers(trained, info, sizes.speakers, like=unseen)
+    others = [speaker for speaker in trained if speaker not in seen]
+    dev = choose_speakers(others, info, sizes.speakers, like=unseen) or seen
+    sets = {}
+    sets["eval_unseen"] = _last("eval_unseen", spoken, unseen, sizes.eval, kept=0)
+    sets["eval_seen"] = _last("eval_seen", spoken, seen, sizes.eval)
+    sets["dev"] = _last("dev", _without(spoken, sets, sentences=not shared_sentences), dev, sizes.dev)
     rest = _without(spoken, sets, sentences=not shared_sentences)
     sets["train"] = [one for speaker in trained for one in rest[speaker]]
     if lost := [speaker for speaker in seen if not rest[speaker]]:
@@ -49,7 +53,7 @@ def split(utterances: list[Utterance], info: dict[str, Speaker], sizes: Sizes, *
     return sets
 
 
-def _without(spoken, sets, *, sentences=True):
+def _without(spoken, sets, *, sentences):
     """What the sets leave of each speaker; with ``sentences``, no sentence of theirs either."""
     taken = set(chain(*sets.values()))
     words = {sentence(one) for one in taken if sentences} - {None}
@@ -64,13 +68,14 @@ def sentence(utterance: Utterance) -> str | None:
     return re.sub(r"[^a-z0-9]+", " ", utterance.text.lower()).strip() if utterance.text else None
 
 
-def _last(spoken, speakers, count, *, kept=1):
+def _last(name, spoken, speakers, count, *, kept=1):
     """The last `count` utterances of each speaker, with `kept` before them for training."""
     needed = count + kept
     short = [f"{speaker} ({len(spoken[speaker])})" for speaker in speakers if len(spoken[speaker]) < needed]
     if short:
         raise InputError(
-            f"{len(short)} speaker(s) have fewer than {needed} utterances, {count} to evaluate and {kept} to train on: "
-            f"{some(short)}; lower --num_eval, --num_dev or --num_unseen, or cut every recording in two: --halve true"
+            f"{len(short)} speaker(s) of {name} have fewer than the {needed} utterances that are needed, {count} to "
+            f"evaluate and {kept} to train on: {some(short)}; lower --num_unseen, --num_dev or --num_eval, allow "
+            "--shared_sentences true, or cut every recording in two with --halve true"
         )
     return [one for speaker in speakers for one in spoken[speaker][-count:]]
