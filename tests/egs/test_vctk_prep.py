@@ -304,14 +304,23 @@ def test_recordings_are_resampled_for_features_and_scores_alike(prepare):
 
 
 def test_only_what_is_missing_or_older_than_its_source_is_made_again(prepare):
-    before = {utt: path.stat().st_mtime_ns for utt, path in prepare().items()}
-    lost, changed = "p226_003", "p227_005"
+    old, future = 10**18, 4 * 10**18
+    for path in prepare().values():
+        os.utime(path, ns=(old, old))
+    for path in prepare.corpus.glob("wav48/*/*.wav"):
+        os.utime(path, ns=(old, old))
+    before = {path.stem: path.stat().st_mtime_ns for path in (prepare.data / "wav").rglob("*.wav")}
+    lost, changed, clock = "p226_003", "p227_005", "p228_008"
     next((prepare.data / "wav").rglob(f"{lost}.wav")).unlink()
-    source = prepare.corpus / f"wav48/p227/{changed}.wav"
-    os.utime(source, ns=(before[changed] + 10**9,) * 2)
+    (prepare.corpus / f"wav48/p227/{changed}.wav").touch()
+    os.utime(prepare.corpus / f"wav48/p228/{clock}.wav", ns=(future, future))
     after = {utt: path.stat().st_mtime_ns for utt, path in prepare().items()}
     assert before.keys() == after.keys()
     assert {utt for utt in after if after[utt] != before[utt]} == {lost, changed}
+
+
+def test_a_rate_that_is_none(prepare):
+    prepare("--rate", "0", fails=["--rate: expected a sampling rate in Hz, found 0"])
 
 
 def test_another_rate_lies_beside_it(prepare):

@@ -8,6 +8,7 @@ Run again, it makes only what is missing or older than its source.
 
 import argparse
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,8 @@ from vocoders.log import progress
 
 def main():
     options = _options()
+    if options.rate < 1:
+        raise InputError(f"--rate: expected a sampling rate in Hz, found {options.rate}")
     corpus, _ = find_corpus(options.download_dir)
     # recordings of different corpora, microphones and rates lie side by side, so that changing to and fro is cheap
     waves = options.data_dir / "wav" / f"{corpus.resolve().name}_{options.mic}_{options.rate}"
@@ -52,8 +55,8 @@ class Recording:
         """Whole, as files are written aside and renamed.  Of a command, nothing tells whether its input has changed."""
         if not self.target.exists():
             return False
-        source = Path(self.source)
-        return not source.is_file() or source.stat().st_mtime <= self.target.stat().st_mtime
+        source = Path(self.source)  # times in the future (a wrong clock) say nothing
+        return not (source.is_file() and self.target.stat().st_mtime < source.stat().st_mtime <= time.time())
 
 
 def make(recordings, rate):
