@@ -20,7 +20,7 @@ def repository():
     return ROOT
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def shared_data():
     """Small real corpora beside the checkout (LJSpeech-1.1, VCTK-Corpus, fsdd, ...); in CI they must be there."""
     folder = ROOT.parent / "shared" / "data"

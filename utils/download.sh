@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Downloads a file and checks its SHA-256: utils/download.sh URL SHA256 FILE
+# Downloads a file and checks its sum: utils/download.sh URL SHA256 FILE
 #
+# Where a corpus publishes no SHA-256 but an MD5, that may stand in its place: it tells a broken file, not a forged one.
 # FILE appears only when it is whole.  What has arrived so far waits in FILE.partial, where the same command goes on.
 
 set -euo pipefail
@@ -9,10 +10,19 @@ die() { printf 'download.sh: error: %s\n' "$*" >&2; exit 1; }
 
 [ $# -eq 3 ] || { sed -n '2s/^# //p' "$0" >&2; exit 2; }
 url=$1 expected=$2 file=$3 partial=$3.partial
-[[ ${expected} =~ ^[0-9a-f]{64}$ ]] || die "'${expected}' is not a SHA-256 (64 hexadecimal digits)"
+if [[ ${expected} =~ ^[0-9a-f]{64}$ ]]; then
+    kind=SHA-256
+elif [[ ${expected} =~ ^[0-9a-f]{32}$ ]]; then
+    kind=MD5
+else
+    die "'${expected}' is not a SHA-256 (64 hexadecimal digits), nor an MD5 (32)"
+fi
 
 sum_of() {
-    if command -v sha256sum > /dev/null; then sha256sum < "$1"; else shasum -a 256 < "$1"; fi | cut -d ' ' -f 1
+    case ${kind} in
+        MD5) if command -v md5sum > /dev/null; then md5sum < "$1"; else md5 -q "$1"; fi ;;
+        *) if command -v sha256sum > /dev/null; then sha256sum < "$1"; else shasum -a 256 < "$1"; fi ;;
+    esac | cut -d ' ' -f 1
 }
 
 is_whole() { [ -e "$1" ] && [ "$(sum_of "$1")" = "${expected}" ]; }
@@ -60,7 +70,7 @@ fetch() {
 }
 
 if [ -e "${file}" ]; then
-    is_whole "${file}" || die "${file} is there, but its SHA-256 is not ${expected}; move it away"
+    is_whole "${file}" || die "${file} is there, but its ${kind} is not ${expected}; move it away"
     exit 0
 fi
 mkdir -p "$(dirname "${file}")"
@@ -68,6 +78,6 @@ is_whole "${partial}" || fetch
 if ! is_whole "${partial}"; then
     found=$(sum_of "${partial}")
     rm -f "${partial}"
-    die "what came from ${url} has SHA-256 ${found}, expected ${expected}; it was removed"
+    die "what came from ${url} has ${kind} ${found}, expected ${expected}; it was removed"
 fi
 mv "${partial}" "${file}"

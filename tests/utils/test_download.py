@@ -14,6 +14,7 @@ import pytest
 DOWNLOAD = Path(__file__).resolve().parents[2] / "utils" / "download.sh"
 CONTENT = bytes(range(256)) * 40
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
+MD5 = hashlib.md5(CONTENT).hexdigest()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -55,7 +56,7 @@ def server():
     http.server_close()
 
 
-TOOLS = ["bash", "cut", "dirname", "mkdir", "mv", "rm", "sed", "sha256sum"]
+TOOLS = ["bash", "cut", "dirname", "md5sum", "mkdir", "mv", "rm", "sed", "sha256sum"]
 
 
 @pytest.fixture(params=["curl", "wget"])
@@ -132,6 +133,18 @@ def test_a_wrong_sum_leaves_nothing(server, download, tmp_path):
     assert list((tmp_path / "data").iterdir()) == []
 
 
+def test_an_md5_where_there_is_no_sha256(server, download, tmp_path):
+    (tmp_path / "f.partial").write_bytes(CONTENT[:1000])
+    assert download(f"{server.url}/file", MD5, tmp_path / "f").returncode == 0
+    assert (tmp_path / "f").read_bytes() == CONTENT
+    other = hashlib.md5(b"other").hexdigest()
+    assert failed(download(f"{server.url}/file", other, tmp_path / "f"), f"its MD5 is not {other}; move it away")
+    assert failed(
+        download(f"{server.url}/file", other, tmp_path / "g"), f"has MD5 {MD5}, expected {other}; it was removed"
+    )
+    assert not (tmp_path / "g").exists() and not (tmp_path / "g.partial").exists()
+
+
 @CURL_ONLY
 def test_a_partial_file_that_is_too_long_is_replaced(server, download, tmp_path):
     (tmp_path / "f.partial").write_bytes(b"x" * len(CONTENT))
@@ -161,7 +174,8 @@ def test_no_server(server, download, tmp_path):
 
 
 def test_wrong_use(download, tmp_path):
-    assert failed(download("http://127.0.0.1/file", "be1a", tmp_path / "f"), "'be1a' is not a SHA-256")
+    for wrong in ("be1a", SHA256[:-1], MD5.upper(), f"{MD5}0"):
+        assert failed(download("http://127.0.0.1/file", wrong, tmp_path / "f"), f"'{wrong}' is not a SHA-256")
     result = download("http://127.0.0.1/file")
     assert result.returncode == 2 and "download.sh URL SHA256 FILE" in result.stderr
 

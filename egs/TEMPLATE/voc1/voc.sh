@@ -23,8 +23,9 @@ expdir=exp                              # Where trained models, decoded waves an
 train_set=train                         # Directories in data/, as local/data_prep.sh makes them.
 dev_set=dev                             # The set that chooses the best checkpoint.
 eval_sets="eval"                        # What is decoded and scored; several separated by blanks.
-num_dev=                                # Utterances in the dev set (the corpus has its own default).
+num_dev=                                # Utterances in the dev set, or of each of its speakers (the corpus has its own default).
 num_eval=                               # Utterances in the eval set (the same).
+data_args=                              # Other options of local/data_prep.sh; its --help lists them.
 mel_config=conf/mel_nvidia_22k.yaml     # What a mel spectrogram is.
 resample=false                          # Resample the corpus where its sampling rate is not that of mel_config.
 train_config=conf/diffwave.yaml         # Model, optimiser, length of training.
@@ -57,7 +58,8 @@ if begin_stage 0 "download: the corpus -> ${download_dir}/"; then
 fi
 
 if begin_stage 1 "data: ${download_dir}/ -> data/"; then
-    local/data_prep.sh ${num_dev:+--num_dev "${num_dev}"} ${num_eval:+--num_eval "${num_eval}"} "${download_dir}"
+    # shellcheck disable=SC2086  # data_args are several words
+    local/data_prep.sh ${num_dev:+--num_dev "${num_dev}"} ${num_eval:+--num_eval "${num_eval}"} ${data_args} "${download_dir}"
     sets=("${train_set}" "${dev_set}")
     for set in ${eval_sets}; do sets+=("${set}"); done
     vocoders check-data --nj "${nj}" "${sets[@]/#/data/}"
