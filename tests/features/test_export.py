@@ -63,28 +63,33 @@ def test_again_it_is_written_anew_and_with_compression_is_smaller(features, tmp_
     (out / ".feats.x.partial.ark").write_text("left over")
     export_features(features, out)
     assert (out / "feats.ark").read_bytes() == before
-    assert sorted(path.name for path in out.iterdir()) == ["feats.ark", "feats.scp", "mel.yaml", "utt2num_frames"]
+    names = ["export.json", "feats.ark", "feats.scp", "mel.yaml", "utt2num_frames"]
+    assert sorted(path.name for path in out.iterdir()) == names
     export_features(make(tmp_path / "other", seed=1), out, compress=True)
     assert (out / "feats.ark").stat().st_size < len(before)
 
 
-def test_the_table_is_absent_when_writing_fails(features, tmp_path, monkeypatch):
+def test_no_mels_are_left_under_other_settings_when_writing_fails(features, tmp_path, monkeypatch):
     export_features(features, tmp_path / "out")
     monkeypatch.setattr(FeatureReader, "mel", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        export_features(features, tmp_path / "out")
-    assert not (tmp_path / "out/feats.scp").exists()
+        export_features(features, tmp_path / "out", log="log10")
+    assert MelSpec.load(tmp_path / "out").log == "log10"
+    assert not any((tmp_path / "out" / name).exists() for name in ("feats.scp", "feats.ark", "utt2num_frames"))
 
 
 def test_nothing_of_somebody_else_is_written_over(features, tmp_path):
     with pytest.raises(InputError, match="is a feature directory; name another"):
         export_features(features, features)
-    (tmp_path / "kaldi").mkdir()
-    (tmp_path / "kaldi/feats.scp").write_text("a raw.ark:2\n")
-    with pytest.raises(InputError, match="did not write; name another"):
-        export_features(features, tmp_path / "kaldi")
-    assert [path.name for path in (tmp_path / "kaldi").iterdir()] == ["feats.scp"]
-    assert (tmp_path / "kaldi/feats.scp").read_text() == "a raw.ark:2\n"
+    theirs = tmp_path / "kaldi"
+    SPEC.save(theirs / "mel.yaml")  # as features/source.py would have it beside their table
+    for name in ("feats.scp", "utt2num_frames", "feats.ark", "mel.yaml"):
+        (theirs / name).write_text(f"their {name}")
+    for name in ("feats.scp", "feats.ark", "utt2num_frames", "mel.yaml"):  # fewer and fewer
+        with pytest.raises(InputError, match=f"has a {name} that this export did not write; name another"):
+            export_features(features, theirs)
+        assert all(path.read_text() == f"their {path.name}" for path in theirs.iterdir())
+        (theirs / name).unlink()
 
 
 def test_mels_that_end_at_a_range_have_no_other_logarithm(tmp_path):

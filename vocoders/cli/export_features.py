@@ -1,7 +1,7 @@
 """Write the mels of a feature directory as Kaldi archives, for ESPnet and others.
 
-Writes OUTPUT/feats.ark, utt2num_frames, mel.yaml and, last, feats.scp, whose paths begin as OUTPUT does: absolute if it
-is.  Waves stay behind.  Run again, it writes everything anew.
+Writes OUTPUT/export.json, mel.yaml, feats.ark, utt2num_frames and, last, feats.scp, whose paths begin as OUTPUT does:
+absolute if it is.  Waves stay behind.  Run again, it writes everything anew, but only where an export.json is its own.
 
   vocoders export-features dump/mel_nvidia_22k/eval export/eval
   vocoders export-features --log log10 dump/mel_nvidia_22k/eval export_log10/eval

@@ -1,5 +1,6 @@
 """Feature directories as Kaldi archives, for Kaldi, ESPnet and ParallelWaveGAN.
 
+OUT/export.json      whose export it is: what is in OUT may be written over
 OUT/feats.ark        the mels, float32 [L, C] each
 OUT/utt2num_frames   <id> <L>
 OUT/mel.yaml         the settings that the mels now have
@@ -14,10 +15,12 @@ import torch
 from vocoders.errors import InputError
 from vocoders.features.mel import MelSpec, convert
 from vocoders.io.features import FeatureReader
-from vocoders.io.files import remove_partials
+from vocoders.io.files import remove_partials, write_json
 from vocoders.io.kaldi import write_archive
 from vocoders.io.tables import write_table
 from vocoders.log import progress
+
+WRITTEN = ("feats.scp", "feats.ark", "utt2num_frames", "mel.yaml")
 
 
 def export_features(directory, output, *, log=None, compress=False):
@@ -29,7 +32,9 @@ def export_features(directory, output, *, log=None, compress=False):
     output, reader, spec = Path(output), FeatureReader(directory), MelSpec.load(directory)
     wanted = _with_log(spec, log, directory) if log else spec
     _refuse_others(output)
-    (output / "feats.scp").unlink(missing_ok=True)  # incomplete from here on, until it is back
+    write_json(output / "export.json", {"features": str(directory), "log": wanted.log, "compress": compress})
+    for name in WRITTEN:  # incomplete from here on; no old mels under new settings, either
+        (output / name).unlink(missing_ok=True)
     remove_partials(output)
     wanted.save(output / "mel.yaml")
     mels = ((utt, _mel(reader, utt, spec, wanted)) for utt in progress(reader.utterances, unit="utt", desc="export"))
@@ -59,6 +64,6 @@ def _with_log(spec, log, directory):
 def _refuse_others(output):
     if any(output.glob("feats.*.h5")):
         raise InputError(f"{output}: is a feature directory; name another for the export")
-    there = [name for name in ("feats.scp", "feats.ark") if (output / name).exists()]
-    if there and not (output / "mel.yaml").exists():
+    there = [name for name in WRITTEN if (output / name).exists()]
+    if there and not (output / "export.json").exists():
         raise InputError(f"{output}: has a {there[0]} that this export did not write; name another directory")
