@@ -125,12 +125,16 @@ def test_all_three_styles_and_our_own_file_say_the_same(tmp_path, repository, ca
 REFUSED = {
     "window": (PARALLEL_WAVEGAN, {"window": "hamming"}, "window 'hamming' cannot be expressed"),
     "base_2": (PARALLEL_WAVEGAN, {"log_base": 2.0}, "log_base: expected 10.0, or null .*, found 2.0"),
+    "base_list": (PARALLEL_WAVEGAN, {"log_base": [10.0]}, r"log_base: expected 10.0, or null .*, found \[10.0\]"),
     "other_rate": (PARALLEL_WAVEGAN, {"sampling_rate_for_feats": 16000}, "sampling_rate_for_feats 16000 is not"),
     "absent": (PARALLEL_WAVEGAN, {"fmax": ...}, "has no fmax; write what the features were made with"),
     "espnet_absent": (ESPNET_1, {"fmin": ...}, "has no fmin"),
     "misspelt": (ESPNET_1, {"n_mel": 80}, "no option 'n_mel'; did you mean 'n_mels'"),
     "not_padded": (ESPNET_1, {"center": False}, "center False cannot be expressed, only True"),
     "not_mels": (ESPNET_2, {"feats_extract": "linear_spectrogram"}, "only fbank gives mels"),
+    "conf_list": (ESPNET_2, {"feats_extract_conf": [{"fs": 22050}]}, "feats_extract_conf: expected a mapping, found"),
+    "conf_text": (ESPNET_2, {"feats_extract_conf": "conf.yaml"}, "feats_extract_conf: expected a mapping, found 'conf"),
+    "conf_empty": (ESPNET_2, {"feats_extract_conf": []}, "feats_extract_conf: expected a mapping, found"),
     "type": (ESPNET_1, {"n_fft": "many"}, "foreign.yaml: mel.*n_fft"),
     "kaldi": ({}, {"num-mel-bins": 80}, "Kaldi's own filter banks"),
 }

@@ -68,7 +68,7 @@ def _parallel_wavegan(path, options):
     if feature_rate not in (None, rate):
         raise InputError(f"{path}: sampling_rate_for_feats {feature_rate} is not sampling_rate {rate}: not supported")
     base = options.get("log_base", 10.0)
-    if base not in LOGS:
+    if base not in list(LOGS):  # a list in YAML has no hash
         raise InputError(f"{path}: log_base: expected 10.0, or null for the natural logarithm, found {base!r}")
     return _build(path, options, PARALLEL_WAVEGAN, log=LOGS[base])
 
@@ -83,8 +83,10 @@ def _espnet_2(path, options):
     kind = options.get("feats_extract", "fbank")
     if kind != "fbank":
         raise InputError(f"{path}: feats_extract: only fbank gives mels, found {kind!r}")
-    conf = {**ESPNET_2_DEFAULTS, **(options.get("feats_extract_conf") or {})}
-    return _tell_of_silence(path, _build_strictly(path, conf, ESPNET_2))
+    conf = options.get("feats_extract_conf")
+    if not isinstance(conf, dict | None):
+        raise InputError(f"{path}: feats_extract_conf: expected a mapping, found {conf!r}")
+    return _tell_of_silence(path, _build_strictly(path, {**ESPNET_2_DEFAULTS, **(conf or {})}, ESPNET_2))
 
 
 def _build_strictly(path, options, names):
