@@ -1,6 +1,8 @@
 """Kaldi's tables and archives: kaldiio's own writing is read back, and what is wrong is named."""
 
+import logging
 import pickle
+import struct
 
 import kaldiio
 import numpy as np
@@ -49,6 +51,7 @@ def test_doubles_numpy_files_commands_and_ranges(tmp_path):
     np.save(tmp_path / "c.npy", mel)
     kaldiio.save_mat(str(tmp_path / "c.mat"), mel)
     places = {
+        "columns": f"{tmp_path}/c.npy[:,0:4]",
         "command": f"cat {tmp_path}/c.mat |",
         "double": double,
         "numpy": f"{tmp_path}/c.npy",
@@ -58,9 +61,38 @@ def test_doubles_numpy_files_commands_and_ranges(tmp_path):
     }
     write_table(tmp_path / "feats.scp", places)
     reader = KaldiReader(tmp_path / "feats.scp", n_mels=BANDS)
-    assert list(reader.frames.values()) == [33, 33, 33, 10, 1, 33]
-    for utt, expected in zip(places, [mel, mel, mel, mel[2:12], mel[3:4], mel]):
+    assert list(reader.frames.values()) == [33, 33, 33, 33, 10, 1, 33]
+    for utt, expected in zip(places, [mel, mel, mel, mel, mel[2:12], mel[3:4], mel]):
         np.testing.assert_array_equal(reader.mel(utt), expected.T)
+
+
+def test_commands_are_told_and_run_once_each(tmp_path, caplog):
+    for utt, mel in mels().items():
+        kaldiio.save_mat(str(tmp_path / f"{utt}.mat"), mel)
+    places = {utt: f"echo {utt} >> {tmp_path}/runs; cat {tmp_path}/{utt}.mat |" for utt in "ab"}
+    write_table(tmp_path / "feats.scp", {**places, "c": f"{tmp_path}/c.mat"})
+    with caplog.at_level(logging.WARNING):
+        reader = KaldiReader(tmp_path / "feats.scp", n_mels=BANDS)
+    (record,) = caplog.records
+    assert "feats.scp: runs 2 commands in the shell, the first is a: echo a >>" in record.getMessage()
+    for utt in "abcba":
+        np.testing.assert_array_equal(reader.mel(utt), mels()[utt].T)
+    reader.digest()
+    assert (tmp_path / "runs").read_text() == "a\nb\n"
+
+
+def test_blanks_may_end_an_archive_but_nothing_may_follow_them(tmp_path):
+    path, a, b = tmp_path / "feats.ark", "a  [\n  1 2\n  3 4 ]\n", "b  [\n  5 6 ]\n"
+    for end in ("", "\n", " ", "\n \n\n"):
+        path.write_text(a + b + end)
+        assert KaldiReader(path, n_mels=2).frames == {"a": 2, "b": 1}
+    for between in (" ", "\n ", " \n \n"):
+        path.write_text(a + between + b)
+        with pytest.raises(InputError, match=f"a blank instead of an id before byte {len(a + between)}; write it"):
+            KaldiReader(path, n_mels=2)
+    path.write_text(a.rstrip() + b)
+    with pytest.raises(InputError, match=r"a: truncated, or not a matrix of Kaldi \(text after \] in its line\)"):
+        KaldiReader(path, n_mels=2)
 
 
 def test_text_that_begins_with_an_integer_keeps_its_decimals(tmp_path):
@@ -124,18 +156,60 @@ BAD = {
     "beyond_the_end": (lambda d: one(d, np.zeros((4, BANDS))) + "99999", "a: .*truncated, or not a matrix of Kaldi"),
     "not_an_archive": (lambda d: str(garbage(d)), "a: .*truncated, or not a matrix of Kaldi"),
     "failing_command": (lambda d: "false |", "a: false |: the command failed with status 1"),
-    "objects": (lambda d: str(objects(d)), "a: not an array of numpy"),
+    "objects": (lambda d: numpy_file(d, np.array([{}])), "a: not an array of numpy"),
+    "a_number": (lambda d: numpy_file(d, 3.0), r"a: expected a matrix of real numbers, found float64 \(\)"),
+    "words": (lambda d: numpy_file(d, np.full((4, BANDS), "x")), "a: expected a matrix of real numbers, found <U1"),
+    "complex": (lambda d: numpy_file(d, np.zeros((4, BANDS), complex)), "a: expected .* real .*, found complex128"),
+    "zip": (lambda d: str(zipped(d)), "a: not an array of numpy"),
+    "empty": (lambda d: str(garbage(d, b"", "x.npy")), "a: not an array of numpy"),
+    "huge_numpy": (lambda d: str(huge_numpy(d)), "a: not an array of numpy"),
+    "open_header": (lambda d: str(garbage(d, b"\x93NUMPY\1\0\1\0(", "x.npy")), "a: not an array of numpy"),
+    "vector": (lambda d: vector(d), r"a: expected a matrix of real numbers, found float32 \(4,\)"),
+    "header_only": (lambda d: str(garbage(d, b"\0B")), "a: .*truncated, or not a matrix of Kaldi"),
+    "huge": (lambda d: str(garbage(d, sizes(2**31 - 1, 2**31 - 1))), "a: .*truncated, or not a matrix of Kaldi"),
+    "below_zero": (lambda d: str(garbage(d, sizes(-1, BANDS) + bytes(40))), r"not a matrix of Kaldi \(-1 rows\)"),
+    "beyond_float32": (lambda d: numpy_file(d, np.full((4, BANDS), 1e300)), "a: frame 0, band 0 is inf"),
+    "offset": (lambda d: one(d, np.zeros((4, BANDS))) + "9" * 17, "a: .*x.ark"),
+    "open_range": (lambda d: one(d, np.zeros((4, BANDS))) + "[2:]", r"a: .*\[2:\]: expected a range \[first:last\]"),
+    "no_first": (lambda d: one(d, np.zeros((4, BANDS))) + "[:2]", r"expected a range \[first:last\]"),
+    "step": (lambda d: one(d, np.zeros((4, BANDS))) + "[0:1:2]", r"expected a range \[first:last\]"),
+    "single": (lambda d: one(d, np.zeros((4, BANDS))) + "[2]", r"expected a range \[first:last\]"),
+    "three_ranges": (lambda d: one(d, np.zeros((4, BANDS))) + "[0:1,0:4,0:3]", r"expected a range \[first:last\]"),
+    "rows": (lambda d: one(d, np.zeros((4, BANDS))) + "[0:4]", "a: range 0:4 of a matrix of 4 rows, numbered from 0"),
+    "columns": (lambda d: one(d, np.zeros((4, BANDS))) + "[0:3,1:5]", "a: range 1:5 of a matrix of 5 columns"),
+    "backwards": (lambda d: one(d, np.zeros((4, BANDS))) + "[2:1]", "a: range 2:1 of a matrix of 4 rows"),
 }
 
 
-def garbage(directory):
-    (directory / "x").write_bytes(bytes(range(256)))
-    return directory / "x"
+def garbage(directory, content=bytes(range(256)), name="x"):
+    (directory / name).write_bytes(content)
+    return directory / name
 
 
-def objects(directory):
-    np.save(directory / "x.npy", np.array([{}]), allow_pickle=True)
+def numpy_file(directory, values):
+    np.save(directory / "x.npy", values, allow_pickle=True)
+    return str(directory / "x.npy")
+
+
+def zipped(directory):
+    np.savez(directory / "x.npz", mel=np.zeros((4, BANDS)))
+    return (directory / "x.npz").rename(directory / "x.npy")
+
+
+def huge_numpy(directory):
+    """A header that claims exabytes."""
+    with open(directory / "x.npy", "wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": (2**58, 5)})
     return directory / "x.npy"
+
+
+def vector(directory):
+    kaldiio.save_mat(str(directory / "x.vec"), np.zeros(4, np.float32))
+    return str(directory / "x.vec")
+
+
+def sizes(rows, columns):
+    return b"\0BFM " + struct.pack("<bibi", 4, rows, 4, columns)
 
 
 @pytest.mark.parametrize(("place", "message"), BAD.values(), ids=BAD)

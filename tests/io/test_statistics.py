@@ -59,6 +59,27 @@ def test_a_band_that_never_changes_has_kaldis_smallest_deviation(tmp_path):
     assert (read_statistics(tmp_path / "cmvn.ark", BANDS)[1] == 1e-10).all()
 
 
+def renamed(path, written):
+    """``written`` is what numpy calls the file before it gets a name that is not for its kind."""
+    save = np.savez if written.endswith("npz") else np.save
+    save(path.with_name(written), np.zeros((2, BANDS)))
+    path.with_name(written).rename(path)
+
+
+def group(path):
+    with h5py.File(path, "w") as file:
+        file["mean/of/all"], file["scale"] = np.zeros(BANDS), np.ones(BANDS)
+
+
+def complex_hdf5(path):
+    with h5py.File(path, "w") as file:
+        file["mean"], file["scale"] = np.full(BANDS, 1j), np.ones(BANDS)
+
+
+def sums(path, count):
+    np.savez(path, count=count, sum=VALUES.sum(0), sum_square=(VALUES**2).sum(0))
+
+
 BAD = {
     "absent.h5": (lambda path: None, "no such statistics"),
     "speakers.h5": (speakers, "statistics of each speaker; .* one for all only"),
@@ -67,6 +88,15 @@ BAD = {
     "torn.npz": (lambda path: path.write_bytes(b"PK\x03\x04"), "not the statistics of"),
     "bands.npy": (lambda path: np.save(path, np.ones((2, 9))), r"expected \[2, 7\] for 6 bands, found \(2, 9\)"),
     "zero.npy": (lambda path: np.save(path, np.zeros((2, BANDS))), "a deviation not positive"),
+    "empty.npy": (lambda path: path.write_bytes(b""), "empty.npy: not an array of numpy"),
+    "array.npz": (lambda path: renamed(path, "x.npy"), "not the statistics of .*one array, not an archive"),
+    "archive.npy": (lambda path: renamed(path, "x.npz"), "archive.npy: not an array of numpy"),
+    "words.npy": (lambda path: np.save(path, np.full((2, BANDS), "x")), "expected a matrix of real numbers"),
+    "group.h5": (group, "not the statistics of"),
+    "complex.h5": (complex_hdf5, "not the statistics of .*complex128 where numbers were expected"),
+    "word_count.npz": (lambda path: sums(path, "many"), "not the statistics of .*<U4 where numbers were expected"),
+    "counts.npz": (lambda path: sums(path, np.ones(3)), "not the statistics of"),
+    "endless.npz": (lambda path: sums(path, np.inf), "counts inf frames"),
     "empty.ark": (lambda path: kaldiio.save_mat(str(path), np.zeros((2, BANDS + 1))), "counts 0.0 frames"),
     "keyed.ark": (
         lambda path: kaldiio.save_ark(str(path), {"p225": accumulators()}),

@@ -1,7 +1,7 @@
 """Features in Kaldi's tables and archives, as Kaldi, ESPnet and ParallelWaveGAN write them.
 
     feats.scp         <id> raw_feats.1.ark:17     a matrix [L, C], L frames of C mel bands, at byte 17 of an archive
-                      <id> raw_feats.1.ark:17[0:99]     its first hundred frames
+                      <id> raw_feats.1.ark:17[0:99]     its first hundred frames; [0:99,0:39] half of 80 bands
                       <id> denorm/utt.npy         numpy's own file (ESPnet 2 writes its predictions so)
                       <id> copy-matrix x.mat - |  a command
     feats.ark         <id> and its matrix, one after the other: binary, compressed or text
@@ -12,29 +12,37 @@ Files are looked for from where the program runs, as Kaldi does.
 
 import hashlib
 import io
+import logging
 import re
 import struct
+import tempfile
+import tokenize
 from pathlib import Path
 
 import numpy as np
 
 from vocoders.errors import InputError
 from vocoders.io.audio import pipe_output
-from vocoders.io.files import atomic_path
+from vocoders.io.files import atomic_path, naming
 from vocoders.io.tables import ID, read_table
 
-PLACE = re.compile(r"(?P<path>.+?)(:(?P<offset>\d+))?(\[(?P<ranges>[\d:,]+)\])?")
+PLACE = re.compile(r"(?P<path>.+?)(:(?P<offset>\d{1,18}))?(\[(?P<ranges>[\d:,]+)\])?")
+RANGE = re.compile(r"(\d{1,9}):(\d{1,9})|:?")  # without numbers it is everything
 HEADER = 24  # bytes of a binary matrix in which its number of rows is found
 SPEECH = 2  # Kaldi's compression for speech features: one byte a value, on a scale of each column
-DAMAGE = (ValueError, AssertionError, RuntimeError, EOFError, struct.error)  # what parsers of foreign bytes raise
+# What parsers of foreign bytes raise; the memory runs out over sizes that a damaged header claims
+DAMAGE = (ValueError, TypeError, LookupError, OverflowError, MemoryError, AssertionError, RuntimeError, OSError)
+DAMAGE += (EOFError, SyntaxError, struct.error, tokenize.TokenError)
+log = logging.getLogger(__name__)
 
 
 class KaldiReader:
     """Random access to the mels of a table ``feats.scp`` or an archive ``.ark``; there are no waves.
 
     ``statistics`` (mean [C], deviation [C]) are those that the features were normalised with: it is undone.
-    One utterance is in memory at a time.  Raises InputError that names the utterance when one is missing, damaged,
-    not [frames, ``n_mels``], or not finite; the constructor reads no more than the headers, ``digest`` everything.
+    One utterance is in memory at a time.  Commands in the table are told of, and run once each.
+    Raises InputError that names the utterance when one is missing, damaged, not [frames, ``n_mels``], or not finite;
+    the constructor reads no more than the headers, ``digest`` everything.
     """
 
     def __init__(self, table, *, n_mels, statistics=None):
@@ -44,6 +52,8 @@ class KaldiReader:
             raise InputError(f"{self.table}: no utterances")
         self.utterances = list(self._places)
         self._n_mels, self._statistics = n_mels, statistics
+        self._outputs = _CommandOutputs()
+        self._tell_of_commands()
         self.frames = self._count()
 
     def mel(self, utterance, start=0, stop=None):
@@ -71,47 +81,91 @@ class KaldiReader:
         wrong = [utt for utt in self.utterances if not counted.get(utt, "0").isdecimal()]
         if wrong:
             raise InputError(f"{path}: {wrong[0]}: expected a number of frames, found {counted[wrong[0]]!r}")
-        return {
-            utt: int(counted[utt]) if utt in counted else _count_rows(place, self._where(utt))
-            for utt, place in self._places.items()
-        }
+        return {utt: int(counted[utt]) if utt in counted else self._count_rows(utt) for utt in self.utterances}
+
+    def _count_rows(self, utterance):
+        place, where = self._places[utterance], self._where(utterance)
+        rows = None if _is_command(place) else _rows_in_header(place, where)
+        return len(self._matrix(utterance)) if rows is None else rows
+
+    def _matrix(self, utterance):
+        """[L, C] as it is stored."""
+        place, where = self._places[utterance], self._where(utterance)
+        if not _is_command(place):
+            return read_matrix(place, where)
+        return _check_kind(_parse(io.BytesIO(self._outputs.read(utterance, place, where)), where), where)
+
+    def _tell_of_commands(self):
+        commands = [(utt, place) for utt, place in self._places.items() if _is_command(place)]
+        if commands:
+            log.warning(
+                "%s: runs %d commands in the shell, the first is %s: %s", self.table, len(commands), *commands[0]
+            )
 
     def _read(self, utterance):
         """float32 [L, C], with the normalisation undone."""
         if utterance not in self._places:
             raise InputError(f"{self.table}: has no utterance {utterance!r}")
         where = self._where(utterance)
-        matrix = read_matrix(self._places[utterance], where)
-        if matrix.ndim != 2 or matrix.shape[1] != self._n_mels or not len(matrix):
+        matrix = self._matrix(utterance)
+        if matrix.shape[1] != self._n_mels or not len(matrix):
             raise InputError(f"{where}: expected [frames, {self._n_mels}] as the mel config says, found {matrix.shape}")
         if len(matrix) != self.frames[utterance]:
             raise InputError(
                 f"{where}: has {len(matrix)} frames, utt2num_frames says {self.frames[utterance]}; remove that table, "
                 f"it is optional"
             )
+        if self._statistics is not None:
+            mean, deviation = self._statistics
+            matrix = matrix * deviation + mean  # in float64, as the statistics are
+        with np.errstate(over="ignore"):  # told below
+            matrix = np.ascontiguousarray(matrix, dtype=np.float32)
         finite = np.isfinite(matrix)
         if not finite.all():
             frame, band = np.argwhere(~finite)[0]
             raise InputError(f"{where}: frame {frame}, band {band} is {matrix[frame, band]}, not a finite number")
-        if self._statistics is not None:
-            mean, deviation = self._statistics
-            matrix = matrix * deviation + mean  # in float64, as the statistics are
-        return np.ascontiguousarray(matrix, dtype=np.float32)
+        return matrix
 
     def _where(self, utterance):
         return f"{self.table}: {utterance}"
 
 
+class _CommandOutputs:
+    """What commands write, kept in a temporary file without a name, so that each runs once."""
+
+    def __init__(self):
+        self._file, self._extents = None, {}
+
+    def read(self, utterance, command, where):
+        if utterance not in self._extents:
+            self._keep(utterance, pipe_output(command, where))
+        start, size = self._extents[utterance]
+        self._file.seek(start)
+        return self._file.read(size)
+
+    def _keep(self, utterance, data):
+        with naming(tempfile.gettempdir()):
+            self._file = self._file or tempfile.TemporaryFile()
+            start = self._file.seek(0, io.SEEK_END)
+            self._file.write(data)
+            self._file.flush()  # a full disk is told here
+        self._extents[utterance] = start, len(data)
+
+
 def read_matrix(place, where):
-    """The matrix, float32 or float64, at a place as ``feats.scp`` names it.  Raises InputError, after ``where``."""
-    if _is_command(place):
-        return _parse(io.BytesIO(pipe_output(place, where)), where)
-    path, offset, ranges = _split(place)
-    with _open(path, where) as file:
-        if path.endswith(".npy"):
-            return _parse_numpy(file, where)[ranges]
-        file.seek(offset)
-        return _parse(file, f"{where}: {place}")[ranges]
+    """The matrix of real numbers in a file or archive, at a place as ``feats.scp`` names it; commands are not run.
+
+    Raises InputError, its message after ``where``, when it is absent, damaged or no matrix, or a range leaves it.
+    """
+    path, offset, ranges = _split(place, where)
+    with _open(path, where, offset) as file:
+        matrix = _parse_numpy(file, where) if path.endswith(".npy") else _parse(file, f"{where}: {place}")
+    return _cut(_check_kind(matrix, where), ranges, where)
+
+
+def reason(error):
+    """What an error of foreign bytes says, in one line."""
+    return " ".join(str(error).split())[:120] or type(error).__name__
 
 
 def write_archive(path, matrices, *, compress=False):
@@ -141,6 +195,7 @@ def _archive_places(path):
             except UnicodeDecodeError:
                 utterance = "?"
             if not (utterance or "").strip():
+                _refuse_rest(file, path)
                 return dict(sorted(places.items()))
             if not ID.fullmatch(utterance):
                 raise InputError(
@@ -152,16 +207,22 @@ def _archive_places(path):
             _parse(file, f"{path}: {utterance}")
 
 
-def _count_rows(place, where):
-    if _is_command(place):
-        return len(read_matrix(place, where))
-    path, offset, ranges = _split(place)
+def _refuse_rest(file, path):
+    """Blanks may end an archive; what comes after them would be lost."""
+    while line := file.readline():
+        if line.strip():
+            raise InputError(
+                f"{path}: a blank instead of an id before byte {file.tell() - len(line.lstrip())}; write it again"
+            )
+
+
+def _rows_in_header(place, where):
+    """Rows that a binary matrix has by its header; None if the matrix itself has to be read for them."""
+    path, offset, ranges = _split(place, where)
     if path.endswith(".npy") or ranges:
-        return len(read_matrix(place, where))
-    with _open(path, where) as file:
-        file.seek(offset)
-        rows = _header_rows(file.read(HEADER))
-    return len(read_matrix(place, where)) if rows is None else rows
+        return None
+    with _open(path, where, offset) as file:
+        return _header_rows(file.read(HEADER))
 
 
 def _header_rows(head):
@@ -177,14 +238,16 @@ def _parse(file, where):
     """The matrix that begins at the file's position."""
     from kaldiio.matio import read_kaldi
 
-    head = file.read(2)
-    file.seek(-len(head), io.SEEK_CUR)
     try:
+        head = file.read(HEADER)
+        file.seek(-len(head), io.SEEK_CUR)
+        rows = _header_rows(head)
+        if rows is not None and rows < 0:  # kaldiio would read up to the end of the file
+            raise ValueError(f"{rows} rows")
         # kaldiio would also unpickle, which may run code; and it takes text for integers if its first number is one
-        return read_kaldi(file) if head == b"\0B" else _parse_text(file)
+        return read_kaldi(file) if head[:2] == b"\0B" else _parse_text(file)
     except DAMAGE as error:
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
-        raise InputError(f"{where}: truncated, or not a matrix of Kaldi ({reason}); write it again") from None
+        raise InputError(f"{where}: truncated, or not a matrix of Kaldi ({reason(error)}); write it again") from None
 
 
 def _parse_text(file):
@@ -194,9 +257,11 @@ def _parse_text(file):
         raise ValueError("text without [")
     line = line[1:]
     while line:
-        numbers, end, _ = line.partition(b"]")
+        numbers, end, rest = line.partition(b"]")
         if numbers.strip():
             rows.append(np.array(numbers.split(), dtype=np.float32))
+        if rest.strip():
+            raise ValueError("text after ] in its line")
         if end:
             return np.stack(rows)
         line = file.readline()
@@ -205,27 +270,49 @@ def _parse_text(file):
 
 def _parse_numpy(file, where):
     try:
-        return np.load(file, allow_pickle=False)
+        return np.lib.format.read_array(file, allow_pickle=False)  # np.load would take a zip as well
     except DAMAGE as error:
-        raise InputError(f"{where}: not an array of numpy ({error}); write it again") from None
+        raise InputError(f"{where}: not an array of numpy ({reason(error)}); write it again") from None
 
 
-def _open(path, where):
+def _check_kind(matrix, where):
+    if matrix.ndim != 2 or matrix.dtype.kind not in "fiu":
+        raise InputError(f"{where}: expected a matrix of real numbers, found {matrix.dtype} {matrix.shape}")
+    return matrix
+
+
+def _open(path, where, offset=0):
     try:
-        return open(path, "rb")
-    except OSError as error:
+        file = open(path, "rb")
+        file.seek(offset)
+        return file
+    except (OSError, ValueError) as error:
         before = f"{where}: " if where else ""
         hint = "; paths in it start where the program runs" if where and not Path(path).is_absolute() else ""
-        raise InputError(f"{before}{path}: {error.strerror}{hint}") from None
+        raise InputError(f"{before}{path}: {getattr(error, 'strerror', None) or error}{hint}") from None
 
 
 def _is_command(place):
     return place.rstrip().endswith("|")
 
 
-def _split(place):
-    """(path, offset, slices); Kaldi counts the last row of a range in."""
+def _split(place, where):
+    """(path, offset, ranges), a match of RANGE for the rows, or for rows and columns."""
     match = PLACE.fullmatch(place)
-    ranges = [part.split(":") for part in match["ranges"].split(",")] if match["ranges"] else []
-    slices = [slice(int(ends[0]), int(ends[-1]) + 1) if ends[0] else slice(None) for ends in ranges]
-    return match["path"], int(match["offset"] or 0), tuple(slices)
+    ranges = [RANGE.fullmatch(part) for part in match["ranges"].split(",")] if match["ranges"] else []
+    if len(ranges) > 2 or None in ranges:
+        raise InputError(
+            f"{where}: {place}: expected a range [first:last] of rows, or [first:last,first:last] of rows and columns"
+        )
+    return match["path"], int(match["offset"] or 0), ranges
+
+
+def _cut(matrix, ranges, where):
+    """The part of a matrix within the ranges; Kaldi counts the last row of one in."""
+    slices = []
+    for size, of, ends in zip(matrix.shape, ("rows", "columns"), ranges):
+        first, last = (int(ends[1]), int(ends[2])) if ends[1] else (0, size - 1)
+        if ends[1] and not first <= last < size:
+            raise InputError(f"{where}: range {ends[0]} of a matrix of {size} {of}, numbered from 0")
+        slices.append(slice(first, last + 1))
+    return matrix[tuple(slices)]

@@ -6,13 +6,14 @@ cmvn.ark               Kaldi and ESPnet 1: [2, C + 1], the sums and the count ov
 """
 
 import zipfile
+import zlib
 from pathlib import Path
 
 import h5py
 import numpy as np
 
 from vocoders.errors import InputError
-from vocoders.io.kaldi import read_matrix
+from vocoders.io.kaldi import DAMAGE, read_matrix, reason
 
 SMALLEST_VARIANCE = 1e-20  # below it, Kaldi and ESPnet divide by the root of this
 
@@ -27,12 +28,12 @@ def read_statistics(path, n_mels):
         raise InputError(f"{path}: no such statistics")
     reader = {".h5": _read_hdf5, ".npz": _read_sums, ".npy": _read_rows}.get(path.suffix, _read_kaldi)
     try:
-        mean, deviation = (np.asarray(values, dtype=np.float64) for values in reader(path, n_mels))
-    except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
-        if isinstance(error, InputError):
-            raise
+        mean, deviation = (_numbers(values) for values in reader(path, n_mels))
+    except InputError:
+        raise
+    except (*DAMAGE, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(
-            f"{path}: not the statistics of ParallelWaveGAN (.h5, .npy), ESPnet (.npz) or Kaldi ({error})"
+            f"{path}: not the statistics of ParallelWaveGAN (.h5, .npy), ESPnet (.npz) or Kaldi ({reason(error)})"
         ) from None
     if mean.shape != (n_mels,) or deviation.shape != (n_mels,):
         raise InputError(f"{path}: expected {n_mels} bands, found shapes {mean.shape} and {deviation.shape}")
@@ -49,12 +50,15 @@ def _read_hdf5(path, n_mels):
 
 
 def _read_sums(path, n_mels):
-    with np.load(path, allow_pickle=False) as file:
+    file = np.load(path, allow_pickle=False)
+    if isinstance(file, np.ndarray):
+        raise ValueError("one array, not an archive of them")
+    with file:
         return _moments(path, file["count"], file["sum"], file["sum_square"])
 
 
 def _read_rows(path, n_mels):
-    rows = np.load(path, allow_pickle=False)
+    rows = read_matrix(str(path), str(path))
     return rows if rows.shape == (2, n_mels) else _from_accumulators(path, rows, n_mels)
 
 
@@ -76,8 +80,16 @@ def _from_accumulators(path, rows, n_mels):
 
 
 def _moments(path, count, total, squares):
-    if not count >= 1:
+    count, total, squares = _numbers(count), _numbers(total), _numbers(squares)
+    if not 1 <= count < np.inf:
         raise InputError(f"{path}: counts {count} frames; compute the statistics again")
-    mean = np.asarray(total, dtype=np.float64) / count
-    variance = np.asarray(squares, dtype=np.float64) / count - mean**2
-    return mean, np.sqrt(np.maximum(variance, SMALLEST_VARIANCE))
+    mean = total / count
+    return mean, np.sqrt(np.maximum(squares / count - mean**2, SMALLEST_VARIANCE))
+
+
+def _numbers(values):
+    """float64; numpy would take words for numbers, and half of a complex one."""
+    values = np.asarray(values)
+    if values.dtype.kind not in "fiu":
+        raise ValueError(f"{values.dtype} where numbers were expected")
+    return values.astype(np.float64)
