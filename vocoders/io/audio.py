@@ -37,10 +37,13 @@ def read_wave(source, *, where=""):
 
 
 def duration(path):
-    """Seconds of an audio file, from its header."""
+    """Seconds of an audio file, from its header.  Raises InputError when it has none."""
     import soundfile
 
-    return soundfile.info(path).duration
+    try:
+        return soundfile.info(path).duration
+    except soundfile.LibsndfileError as error:
+        raise InputError(f"{path}: not readable as audio ({error.error_string})") from None
 
 
 def write_wave(path, wave, rate):
