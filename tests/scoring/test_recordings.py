@@ -65,6 +65,9 @@ def test_dnsmos_is_that_of_its_networks(pair):
 
 
 def test_stoi_and_estoi_are_those_of_their_papers(pair):
+    reference, decoded, rate = pair
+    decoded = decoded + 0.5 * reference.std() * np.random.default_rng(1).normal(size=len(decoded)).astype(np.float32)
+    pair = reference, decoded, rate
     envelopes = list(third_octaves(*at(10000, pair)))
     expected = {"stoi": taal_2011(*envelopes), "estoi": jensen_2016(*envelopes)}
     assert score("stoi", *pair) == pytest.approx(expected, abs=2e-3)
