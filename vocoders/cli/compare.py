@@ -3,7 +3,8 @@
 PLACES are recipes, experiment roots or any directories that vocoders score has filled.  Rows stand in one ranking only
 if their reference, utterances, mels and alignment are the same; where they are not, the page says why.  Within a
 ranking every pair of rows is tested in each score (bootstrap over utterances, Student's t below 20 of them; Holm's
-correction over the pairs): rows that share a letter are not known to differ.  Writes report.html, comparison.md, comparison.csv and comparison.json into OUT.
+correction over the pairs): rows that share a letter are not known to differ.  OUT gets report.html, with the waves
+beside it, comparison.md, comparison.csv and comparison.json.
 
   vocoders compare egs/*/voc1
   vocoders compare --out /tmp/best --only "*/decode_small*" egs/ljspeech/voc1
