@@ -115,10 +115,41 @@ def split(ids: Sequence[str], num_dev: int, num_eval: int) -> tuple[list[str], l
     return ids[:num_train], ids[num_train : num_train + num_dev], ids[num_train + num_dev :]
 
 
+def split_by_speaker(speaker: dict[str, str], num_dev: int, num_eval: int) -> tuple[list[str], list[str], list[str]]:
+    """(train, dev, eval) of utterance -> speaker: of each speaker, utterances spread evenly over the order of its ids.
+
+    A speaker's share of a set is that of all utterances, to a whole number: ids often tell what is said, so the last
+    ones would all say the same.
+    """
+    split(list(speaker), num_dev, num_eval)  # whose conditions are the same
+    remaining = {spk: sorted(utts) for spk, utts in sorted(utterances_by_speaker(speaker).items())}
+    sets = []
+    for size in (num_eval, num_dev):
+        chosen = []
+        for spk, count in _shares({spk: len(utts) for spk, utts in remaining.items()}, size).items():
+            known = remaining[spk]
+            spread = {known[(2 * number + 1) * len(known) // (2 * count)] for number in range(count)}
+            chosen += spread
+            remaining[spk] = [utt for utt in known if utt not in spread]
+        sets.append(sorted(chosen))
+    evaluation, dev = sets
+    return sorted(utt for utts in remaining.values() for utt in utts), dev, evaluation
+
+
 def some(names: Sequence[str], *, limit: int = 3, between: str = ", ") -> str:
     """The first few of `names` and how many more there are, for messages."""
     more = len(names) - limit
     return between.join(names[:limit]) + (f"{between}and {more} more" if more > 0 else "")
+
+
+def _shares(counts: dict[str, int], size: int) -> dict[str, int]:
+    """`size` divided in proportion to the counts, by largest remainders; of equal ones the first."""
+    exact = {name: size * count / sum(counts.values()) for name, count in counts.items()}
+    shares = {name: int(share) for name, share in exact.items()}
+    by_remainder = sorted(counts, key=lambda name: shares[name] - exact[name])
+    for name in by_remainder[: size - sum(shares.values())]:
+        shares[name] += 1
+    return shares
 
 
 def _differences(path: Path, name: str, table: dict, audio: dict) -> list[str]:

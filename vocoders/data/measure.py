@@ -9,7 +9,6 @@ from functools import partial
 
 import numpy as np
 
-from vocoders.data.directory import DataDirectory
 from vocoders.data.near_duplicate import words
 from vocoders.errors import InputError
 from vocoders.io.audio import read_wave
@@ -53,10 +52,12 @@ def measure(wave: np.ndarray, rate: int, utterance: str = "") -> Measurement:
     )
 
 
-def measure_all(directory: DataDirectory, nj: int) -> Iterator[Measurement | str]:
-    """In the directory's order: each utterance's measurement or, where its audio is unusable, the reason."""
-    where = f"{directory.path}/wav.scp"
-    items = [(utt, source, where) for utt, source in directory.audio.items()]
+def measure_all(audio: dict[str, str], nj: int, *, where: str) -> Iterator[Measurement | str]:
+    """In the order of `audio`, utterance -> source: its measurement or, where its audio is unusable, the reason.
+
+    `where` begins the reasons: the table or folder that the utterances are of.
+    """
+    items = [(utt, source, where) for utt, source in audio.items()]
     if min(nj, len(items)) <= 1:
         yield from map(_measure_source, items)
         return

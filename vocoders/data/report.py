@@ -55,7 +55,8 @@ def examine(directory: DataDirectory, *, faults: Sequence[str] = (), nj: int = 1
     """Reads all audio of the directory, whose tables have these `faults`; all of it must have the `rate`, in Hz."""
     measurements, faults = [], list(faults)
     bar = {"total": len(directory.audio), "unit": "utt", "desc": f"check {directory.path}"}
-    for result in progress(measure_all(directory, nj), **bar):
+    results = measure_all(directory.audio, nj, where=f"{directory.path}/wav.scp")
+    for result in progress(results, **bar):
         (faults if isinstance(result, str) else measurements).append(result)
     faults += [
         f"{directory.path}/wav.scp: {one.utterance}: sampling rate is {one.rate} Hz, expected {rate} Hz; "
