@@ -8,7 +8,7 @@ from vocoders.errors import InputError
 
 
 def find_utterances(folder, corpus):
-    """As local/corpus.yaml says.  What that cannot say is said here: yield a vocoders.data.directory.Utterance for each."""
+    """As local/corpus.yaml says.  For what that cannot say: give a vocoders.data.directory.Utterance for each here."""
     return corpus.utterances(folder)
 
 
