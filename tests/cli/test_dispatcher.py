@@ -14,7 +14,7 @@ from vocoders.errors import InputError
 def test_help_lists_every_verb_with_a_summary(capsys):
     assert cli.main(["--help"]) == 0
     text = capsys.readouterr().out
-    for verb in ("train", "decode", "score", "features", "report", "check-data", "env", "bench"):
+    for verb in ("train", "decode", "score", "features", "report", "check-data", "new-recipe", "env", "bench"):
         (line,) = [line for line in text.splitlines() if line.split()[:1] == [verb]]
         assert len(line.split()) > 3
 
@@ -28,7 +28,9 @@ def test_help_imports_nothing_heavy():
     assert out.splitlines()[-1] == "set()"
 
 
-@pytest.mark.parametrize("verb", ["train", "decode", "score", "features", "report", "check-data", "env", "bench"])
+@pytest.mark.parametrize(
+    "verb", ["train", "decode", "score", "features", "report", "check-data", "new-recipe", "env", "bench"]
+)
 def test_each_verb_has_help_with_an_example(verb, capsys):
     with pytest.raises(SystemExit) as end:
         cli.main([verb, "--help"])

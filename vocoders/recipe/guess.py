@@ -16,6 +16,7 @@ from vocoders.errors import InputError
 AUDIO = ("wav", "flac", "ogg", "opus", "mp3", "aiff")
 TEXT_FILES = (".normalized.txt", ".txt", ".lab")
 TABLES = (".csv", "transcript.txt", "metadata.txt")
+PLACE = {1: "the folder of a recording", 2: "the folder above that of a recording"}
 MOST = 0.5  # share of the recordings that transcripts must be there for
 SETS = {"train", "dev", "test", "eval", "valid", "validation", "verified", "data", "audio", "clips", "recordings"}
 SETS |= {f"{kind}{rate}" for kind in ("wav", "wavs", "flac") for rate in ("", "16", "22", "24", "44", "48")}
@@ -54,11 +55,8 @@ def guess_speaker(folder, paths: Sequence[Path], transcript: dict | None, otherw
     if transcript and "table" in transcript and (column := _speaker_column(folder, transcript)):
         return {"column": column}, f"speakers: column {column} of {transcript['table']}, whose values repeat"
     relative = [path.relative_to(folder) for path in paths]
-    for level in (1, 2):
-        if all(len(path.parts) > level for path in relative):
-            names = [path.parts[-1 - level] for path in relative]
-            if why := _folder_of_speaker(relative, names):
-                return {"folder": level}, f"speakers: {_counted(names)}, the folder {'above ' * (level - 1)}{why}"
+    if found := _speaker_folder(relative):
+        return found
     parts = [name_parts(path) for path in relative]
     for number in range(1, min(map(len, parts))):  # never the last: it tells recordings of a speaker apart
         names = [part[number - 1] for part in parts]
@@ -102,13 +100,21 @@ def _speaker_column(folder, transcript) -> int | None:
     return None
 
 
-def _folder_of_speaker(paths: Sequence[Path], names: Sequence[str]) -> str | None:
-    """Why these folders may be speakers."""
-    if len(set(names)) < 2 or {name.lower() for name in names} <= SETS:
-        return None
-    if all(path.name.startswith(name) for path, name in zip(paths, names)):
-        return "that names of files begin with"
-    return "they are in, which repeats" if _plausible_names(names, digits=True) else None
+def _speaker_folder(paths: Sequence[Path]) -> tuple[dict, str] | None:
+    """The folder of a recording, or the one above it; sooner one that its name begins with."""
+    folders = {}
+    for level in (1, 2):
+        if all(len(path.parts) > level for path in paths):
+            names = [path.parts[-1 - level] for path in paths]
+            if len(set(names)) > 1 and not {name.lower() for name in names} <= SETS:
+                folders[level] = names
+    for level, names in folders.items():
+        if all(path.name.startswith(name) for path, name in zip(paths, names)):
+            return {"folder": level}, f"speakers: {_counted(names)}, {PLACE[level]}, with which names of files begin"
+    for level, names in folders.items():
+        if _plausible_names(names, digits=True):
+            return {"folder": level}, f"speakers: {_counted(names)}, {PLACE[level]}, which repeats"
+    return None
 
 
 def _plausible_names(names: Sequence[str], *, digits: bool = False) -> bool:

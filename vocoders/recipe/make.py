@@ -3,6 +3,7 @@
 The recipe is made aside and renamed when all of it is right; before that nothing is there.
 """
 
+import logging
 import os
 import shlex
 import shutil
@@ -27,6 +28,9 @@ from vocoders.log import progress
 from vocoders.recipe.guess import guess_audio, guess_speaker, guess_transcript
 from vocoders.recipe.rate import MelChoice, choose_mel
 
+log = logging.getLogger(__name__)
+
+SHOWN = 3  # what cannot be used, in a sentence
 TRAIN_CONFIG = "conf/diffwave.yaml"
 SHORT_LIMIT = 0.02  # share of utterances that may be too short for an excerpt of training; it refuses more than 0.05
 MIN_SEGMENT = 8  # frames; with fewer nothing is learned
@@ -85,11 +89,15 @@ def understand(folder: Path, name: str, max_bad: int, nj: int) -> Found:
     if transcript:
         bad |= {path: f"{path}: no transcript" for path in paths if path not in with_text and path not in bad}
     if len(bad) > max_bad:
+        for reason in list(bad.values())[SHOWN:]:
+            log.warning("%s", reason)
         raise InputError(
             f"{len(bad)} of {len(paths)} recording(s) cannot be used: {some(list(bad.values()), between='; ')}; "
             f"mend or remove them, or leave them out with --max-bad {len(bad)}"
         )
-    sentences += [f"left out: {reason}" for reason in bad.values()]
+    if bad:
+        listed = some(list(bad.values()), limit=SHOWN, between="; ")
+        sentences.append(f"left out: {listed}" + ("; local/corpus.yaml has all" if len(bad) > SHOWN else ""))
     if unpaired:
         sentences.append(f"transcripts of no recording: {len(unpaired)}: {some(unpaired)}")
     names = tuple(str(path.relative_to(folder)) for path in bad)
@@ -145,9 +153,10 @@ def _template(recipe: Path, given) -> Path:
 def _write(recipe: Path, template: Path, found: Found, mel: MelChoice) -> list[str]:
     """Fills the folder; returns remarks on choices of training and scoring."""
     shutil.copytree(template / "new", recipe, dirs_exist_ok=True)
-    for shared in [*sorted(template.glob("*.sh")), template / "conf"]:
-        (recipe / shared.name).symlink_to(_from(recipe, shared))
-    (recipe / "utils").symlink_to(_from(recipe, template.parents[2] / "utils"))
+    inside = recipe.resolve().parents[1] == template.parents[1]
+    for shared in [*sorted(template.glob("*.sh")), template / "conf", template.parents[2] / "utils"]:
+        # relative inside the repository, so that links move with it
+        (recipe / shared.name).symlink_to(os.path.relpath(shared, recipe.resolve()) if inside else shared)
     corpus_yaml = recipe / "local/corpus.yaml"
     write_text(corpus_yaml, fill(corpus_yaml.read_text(encoding="utf-8"), found.corpus, found.bad, found.folder))
     if mel.text:
@@ -239,9 +248,3 @@ def _prove(recipe: Path, found: Found) -> str:
     if not report["valid"]:
         raise InputError(some(report["faults"], between="; "))
     return ", ".join(f"{one.directory.path.name} {len(one.measurements)}" for one in sets)
-
-
-def _from(recipe: Path, shared: Path) -> str:
-    """Relative inside the repository, so that links move with it."""
-    inside = recipe.resolve().parent.parent == shared.parents[1 if shared.name == "utils" else 2]
-    return os.path.relpath(shared, recipe.resolve()) if inside else str(shared)
