@@ -15,6 +15,7 @@ from vocoders.cli import main as vocoders
 from vocoders.data.directory import DataDirectory
 from vocoders.features.mel import MelSpec
 from vocoders.io.tables import read_table
+from vocoders.recipe.make import set_sizes
 
 ROOT = Path(__file__).resolve().parents[2]
 SETUP = ROOT / "egs/TEMPLATE/setup.sh"
@@ -152,7 +153,9 @@ def test_short_recordings_get_short_excerpts(tmp_path, checkout, capsys):
         record(tmp_path / f"words/{number}.wav", number, rate=22050, seconds=0.3)
     assert make(tmp_path / "words", checkout / "egs/words/voc1") == 0
     run_sh = (checkout / "egs/words/voc1/run.sh").read_text()
-    assert '--train_args "--train.segment_frames 25"' in run_sh and "--metrics mr_stft,log_mel_mae" in run_sh
+    assert (
+        '--train_args "--train.segment_frames 25"' in run_sh
+    )  # 0.3 s are 25.8 hops of 256 samples and "--metrics mr_stft,log_mel_mae" in run_sh
     assert "too short for STOI" in capsys.readouterr().out
 
 
@@ -174,6 +177,14 @@ def test_wrong_use_is_one_sentence_and_makes_nothing(folder, checkout, tmp_path,
     assert make(tmp_path / where, checkout / recipe) == 1
     assert refused(capsys, words)
     assert contents(checkout) == before and not (checkout / "egs/new").exists()
+
+
+@pytest.mark.parametrize(
+    ("total", "speakers", "dev", "evaluation"),
+    [(3, 1, 1, 1), (24, 1, 2, 4), (40, 4, 4, 8), (200, 1, 10, 10), (1200, 6, 60, 60), (44000, 110, 110, 110)],
+)
+def test_sizes_of_dev_and_eval(total, speakers, dev, evaluation):
+    assert set_sizes(total, speakers) == {"num_dev": dev, "num_eval": evaluation}
 
 
 def test_a_failure_while_it_is_made_leaves_nothing(folder, checkout, capsys):

@@ -58,6 +58,14 @@ class Corpus:
         config.refuse_unknown(self.transcript or {}, WHERE, "transcript")
         if len(self.speaker) != 1:
             raise InputError(f"speaker: expected one of {', '.join(WHO)}, found {self.speaker}")
+        if self.transcript and len(self.transcript.keys() - {"column"}) != 1:
+            raise InputError(f"transcript: expected one of files, table, kaldi, or null, found {self.transcript}")
+        counted = [("channel", self.channel)]
+        counted += [("speaker", value) for kind, value in self.speaker.items() if kind != "name"]
+        counted += [("transcript", value) for kind, value in (self.transcript or {}).items() if kind == "column"]
+        for key, value in counted:
+            if value is not None and (not isinstance(value, int) or value < 1):
+                raise InputError(f"{key}: expected a number from 1 on, found {value!r}")
         if "column" in self.speaker and "table" not in (self.transcript or {}):
             raise InputError("speaker: a column is one of the table of transcripts, and transcript names no table")
 

@@ -4,12 +4,12 @@ The recipe is made aside and renamed when all of it is right; before that nothin
 """
 
 import logging
+import math
 import os
 import shlex
 import shutil
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 SHOWN = 3  # what cannot be used, in a sentence
 TRAIN_CONFIG = "conf/diffwave.yaml"
-SHORT_LIMIT = 0.02  # share of utterances that may be too short for an excerpt of training; it refuses more than 0.05
+SHORT_LIMIT = 0.05  # share of a set that training leaves out as shorter than an excerpt; more it refuses
 MIN_SEGMENT = 8  # frames; with fewer nothing is learned
 STOI_SECONDS = 0.4
 
@@ -44,6 +44,7 @@ class Found:
     folder: Path
     corpus: Corpus
     measurements: dict[str, Measurement]  # by utterance
+    speakers: int
     bad: dict[Path, str]  # why recordings are left out
     sentences: list[str]
 
@@ -63,13 +64,17 @@ def new_recipe(folder, recipe, *, template=None, max_bad: int = 0, nj: int = 4) 
     shutil.rmtree(aside, ignore_errors=True)  # left by a run that was killed
     aside.mkdir(parents=True)
     try:
-        remarks = _write(aside, template, found, mel)
-        sizes = _prove(aside, found)
+        _fill(aside, template, found)
+        sets = _prepare(aside, found)
+        options, remarks = _suit_short(sets, mel, template)
+        _choose(aside, recipe.parent.name, found, mel, options)
+        _run(aside, "./run.sh", "--help")
         aside.rename(recipe)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
         if made_parent and not recipe.exists():
             recipe.parent.rmdir()
+    sizes = ", ".join(f"{name} {len(one.measurements)}" for name, one in sets.items())
     return [*found.sentences, mel.why, *remarks, f"sets: {sizes}; every speaker gives a share of each"]
 
 
@@ -103,20 +108,23 @@ def understand(folder: Path, name: str, max_bad: int, nj: int) -> Found:
     names = tuple(str(path.relative_to(folder)) for path in bad)
     corpus = replace(corpus, leave_out=names, max_unpaired=len(unpaired))
     utterances = corpus.utterances(folder)
-    corpus = replace(corpus, **set_sizes(Counter(utterance.speaker for utterance in utterances)))
+    speakers = {utterance.speaker for utterance in utterances}
+    corpus = replace(corpus, **set_sizes(len(utterances), len(speakers)))
     measured = {utterance.id: measurements[utterance.audio] for utterance in utterances}
-    return Found(folder, corpus, measured, bad, sentences)
+    return Found(folder, corpus, measured, len(speakers), bad, sentences)
 
 
-def set_sizes(speakers: Counter) -> dict[str, int]:
-    """A twentieth for each of dev and eval; more of few utterances (an eval set of ten has an interval worth its
-    name), at most 100, and one of each speaker where that is not more than a tenth."""
-    total = speakers.total()
+def set_sizes(total: int, speakers: int) -> dict[str, int]:
+    """How large dev and eval are.
+
+    A twentieth for each, at most 100; of few utterances more, as ten have an interval worth its name; one of each
+    speaker where that is not more than a tenth.
+    """
     if total < 3:
         raise InputError(f"{total} recording(s) are too few: train, dev and eval need at least one each")
-    each = len(speakers) if len(speakers) <= total // 10 else 1
-    sizes = {"num_dev": min(5, total // 10), "num_eval": min(10, total // 5)}
-    return {name: max(1, size, each, min(100, total // 20)) for name, size in sizes.items()}
+    each = speakers if speakers <= total // 10 else 1
+    few = {"num_dev": min(5, total // 10), "num_eval": min(10, total // 5)}
+    return {name: max(1, size, each, min(100, total // 20)) for name, size in few.items()}
 
 
 def _read_all(folder: Path, corpus: Corpus, paths: Sequence[Path], nj: int) -> tuple[dict, dict]:
@@ -150,8 +158,8 @@ def _template(recipe: Path, given) -> Path:
     return (place / recipe.name).resolve()
 
 
-def _write(recipe: Path, template: Path, found: Found, mel: MelChoice) -> list[str]:
-    """Fills the folder; returns remarks on choices of training and scoring."""
+def _fill(recipe: Path, template: Path, found: Found) -> None:
+    """Links, local/, and what the corpus is."""
     shutil.copytree(template / "new", recipe, dirs_exist_ok=True)
     inside = recipe.resolve().parents[1] == template.parents[1]
     for shared in [*sorted(template.glob("*.sh")), template / "conf", template.parents[2] / "utils"]:
@@ -159,20 +167,21 @@ def _write(recipe: Path, template: Path, found: Found, mel: MelChoice) -> list[s
         (recipe / shared.name).symlink_to(os.path.relpath(shared, recipe.resolve()) if inside else shared)
     corpus_yaml = recipe / "local/corpus.yaml"
     write_text(corpus_yaml, fill(corpus_yaml.read_text(encoding="utf-8"), found.corpus, found.bad, found.folder))
+
+
+def _choose(recipe: Path, name: str, found: Found, mel: MelChoice, options: Sequence[str]) -> None:
+    """Writes run.sh, and the mel configuration where the corpus has its own."""
     if mel.text:
         write_text(recipe / mel.config, mel.text)
-    options, remarks = _training_choices(found, mel, template)
     choices = [
         f"--nj 2 --download_dir {shlex.quote(str(found.folder))}",
         f"--mel_config {mel.config}" + (" --resample true" if mel.resample else "") + f" --train_config {TRAIN_CONFIG}",
         *options,
     ]
-    run_sh = (template / "new/run.sh").read_text(encoding="utf-8")
-    run_sh = run_sh.replace("CORPUS: what it is", f"{recipe.parent.name}: {_described(found)}")
-    run_sh = run_sh.replace("OPTIONS", " \\\n    ".join(choices))
-    with (recipe / "run.sh").open("w", encoding="utf-8") as file:  # as executable as the one that was copied
-        file.write(run_sh)
-    return remarks
+    run_sh = recipe / "run.sh"
+    text = run_sh.read_text(encoding="utf-8").replace("CORPUS: what it is", f"{name}: {_described(found)}")
+    text = text.replace("OPTIONS", " \\\n    ".join(choices))
+    run_sh.write_text(text, encoding="utf-8")  # which stays executable
 
 
 def fill(text: str, corpus: Corpus, bad: dict[Path, str], folder: Path) -> str:
@@ -206,45 +215,48 @@ def _described(found: Found) -> str:
     measurements = list(found.measurements.values())
     hours = sum(one.seconds for one in measurements) / 3600
     rates = ", ".join(str(rate) for rate in sorted({one.rate for one in measurements}))
-    speakers = len({utterance.speaker for utterance in found.corpus.utterances(found.folder)})
+    speakers = found.speakers
     texts = "with transcripts" if found.corpus.transcript else "no transcripts"
     return f"{len(measurements)} recordings of {speakers} speaker(s), {hours:.2f} hours, {rates} Hz, {texts}."
 
 
-def _training_choices(found: Found, mel: MelChoice, template: Path) -> tuple[list[str], list[str]]:
-    """Options for a corpus whose utterances are shorter than what is usual, and sentences about them."""
-    seconds = sorted(one.seconds for one in found.measurements.values())
+def _prepare(recipe: Path, found: Found) -> dict[str, Examined]:
+    """Runs the recipe's own preparation and checks what it wrote; the audio has been read already."""
+    _run(recipe, "local/data_prep.sh", str(found.folder))
+    sets = {}
+    for name in ("train", "dev", "eval"):
+        directory = DataDirectory.load(recipe / "data" / name)
+        measured = [replace(found.measurements[utt], utterance=utt) for utt in directory.utterances]
+        sets[name] = Examined(directory, measured, [])
+    report = data_report(list(sets.values()))
+    if not report["valid"]:
+        raise InputError(some(report["faults"], between="; "))
+    return sets
+
+
+def _run(recipe: Path, *command: str) -> None:
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(command, cwd=recipe, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
+        raise InputError(f"{command[0]} of the new recipe fails: {said}")
+
+
+def _suit_short(sets: dict[str, Examined], mel: MelChoice, template: Path) -> tuple[list[str], list[str]]:
+    """Options without which utterances that are shorter than usual would be refused, and a sentence about each."""
     usual = config.load(template / TRAIN_CONFIG)["train"]["segment_frames"]
-    hop = mel.spec.hop_size / mel.spec.sample_rate
-    fits = int(seconds[int(SHORT_LIMIT * len(seconds))] / hop)
+    seconds = {name: sorted(each.seconds for each in one.measurements) for name, one in sets.items()}
+    longest = min(seconds[name][int(SHORT_LIMIT * len(seconds[name]))] for name in ("train", "dev"))
+    fits = math.ceil(longest * mel.spec.sample_rate / mel.spec.hop_size) - 1  # resampling may take a sample
     options, remarks = [], []
     if fits < usual:
         frames = max(MIN_SEGMENT, fits)
         options.append(f'--train_args "--train.segment_frames {frames}"')
         remarks.append(f"excerpts for training: {frames} frames, not {usual}: many recordings are shorter than those")
-    if seconds[0] < STOI_SECONDS:
-        number = sum(one < STOI_SECONDS for one in seconds)
+    too_short = sum(each < STOI_SECONDS for each in seconds["eval"])
+    if too_short:
         options.append("--metrics mr_stft,log_mel_mae")
         remarks.append(
-            f"scores: mr_stft and log_mel_mae: {number} recording(s) are too short for STOI ({STOI_SECONDS} s)"
+            f"scores: mr_stft and log_mel_mae: {too_short} of eval are too short for STOI ({STOI_SECONDS} s)"
         )
     return options, remarks
-
-
-def _prove(recipe: Path, found: Found) -> str:
-    """Runs what stage 1 runs; the audio has been read already.  Returns the sizes of the sets."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    for command in (["./run.sh", "--help"], ["local/data_prep.sh", str(found.folder)]):
-        done = subprocess.run(command, cwd=recipe, env={**os.environ, "PATH": path}, capture_output=True, text=True)
-        if done.returncode:
-            said = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
-            raise InputError(f"{command[0]} of the new recipe fails: {said}")
-    sets = []
-    for name in ("train", "dev", "eval"):
-        directory = DataDirectory.load(recipe / "data" / name)
-        measured = [replace(found.measurements[utt], utterance=utt) for utt in directory.utterances]
-        sets.append(Examined(directory, measured, []))
-    report = data_report(sets)
-    if not report["valid"]:
-        raise InputError(some(report["faults"], between="; "))
-    return ", ".join(f"{one.directory.path.name} {len(one.measurements)}" for one in sets)
