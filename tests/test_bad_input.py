@@ -31,6 +31,7 @@ MEL = "{sample_rate: 8000, n_fft: 256, win_size: 256, hop_size: 64, n_mels: 20}"
 TINY = "model: {condition_every: 16}\ntrain: {samples: 0, evaluate_every: 100}"
 SAMPLES = np.random.default_rng(0).uniform(-0.4, 0.4, 3200)  # 50 frames
 CHECK = "check-data --nj 1 --sample_rate 8000 data/train data/dev"
+LISTED = "all of them listed in data/report.json"
 FEATURES = "features --config conf/mel.yaml data/train dump/new"
 TRAIN = "train --config conf/tiny.yaml dump/train dump/dev exp/new"
 RESUME = "train --config conf/tiny.yaml --train.max_steps 2 dump/train dump/dev exp/tiny"
@@ -189,7 +190,7 @@ CASES = {
     "duplicate id": (
         lambda: put("data/train/wav.scp", LINES.replace("c ", "b ")),
         CHECK,
-        "data/train/wav.scp:3: id 'b' stands twice; every utterance needs its own id",
+        f"3 fault(s), {LISTED}: data/train/wav.scp:3: id 'b' stands twice; every utterance needs its own id; …",
     ),
     "duplicate id, features": (
         lambda: put("data/train/wav.scp", LINES.replace("c ", "b ")),
@@ -199,7 +200,7 @@ CASES = {
     "unsorted ids": (
         lambda: put("data/train/wav.scp", LINES.replace("b ", "d ")),
         CHECK,
-        "data/train/wav.scp:3: 'c' comes after 'd'; sort the file with LC_ALL=C sort",
+        f"6 fault(s), {LISTED}: data/train/wav.scp:3: 'c' comes after 'd'; sort the file with LC_ALL=C sort; …",
     ),
     "unsorted ids, features": (
         lambda: put("data/train/wav.scp", LINES.replace("b ", "d ")),
@@ -209,12 +210,14 @@ CASES = {
     "id in text but not in wav.scp": (
         lambda: put("data/train/wav.scp", LINES.replace("b wavs/b.wav\n", "")),
         CHECK,
-        "data/train/utt2spk: 1 utterance(s) are not in wav.scp: b; remove them, or add them to wav.scp",
+        f"2 fault(s), {LISTED}: data/train/utt2spk: 1 utterance(s) are not in wav.scp: b; "
+        "remove them, or add them to wav.scp; …",
     ),
     "id in text only": (
         lambda: edit("data/train/text", "b text", "aa new\nb text"),
         CHECK,
-        "data/train/text: 1 utterance(s) are not in wav.scp: aa; remove them, or add them to wav.scp",
+        f"1 fault(s), {LISTED}: data/train/text: 1 utterance(s) are not in wav.scp: aa; "
+        "remove them, or add them to wav.scp",
     ),
     "no id left": (lambda: put("data/train/wav.scp", ""), FEATURES, "data/train/wav.scp: has no utterances"),
     "one utterance in two sets": (

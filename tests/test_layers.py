@@ -13,7 +13,7 @@ LAYERS = [
     {"data", "nn", "diffusion", "scoring"},
     {"models"},
     {"checkpoint", "fast", "convert"},
-    {"training", "inference", "reporting", "listening"},
+    {"training", "inference", "reporting", "listening", "recipe"},
     {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names} | {"errors": -1}

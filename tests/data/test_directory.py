@@ -2,7 +2,7 @@
 
 import pytest
 
-from vocoders.data.directory import DataDirectory, Utterance, split, write_data_directory
+from vocoders.data.directory import DataDirectory, Utterance, inspect, remarks, split, write_data_directory
 from vocoders.errors import InputError
 
 TABLES = {
@@ -70,6 +70,45 @@ def test_inconsistent_tables_are_refused(data, table, content, message):
     (data / table).write_text(content)
     with pytest.raises(InputError, match=message):
         DataDirectory.load(data)
+
+
+def test_every_fault_of_a_directory_is_listed(data):
+    (data / "wav.scp").write_text("B-1 /b1.wav\nA-1 a1.wav\n\nA-1 a1.wav\nÄ-1 x.wav\nC-1\n")
+    (data / "text").write_text("A-1 one two\nD-1 five\n")
+    (data / "utt2spk").write_text("A-1 A\nA-2 A\nB-1 B b\n")
+    directory, faults = inspect(data)
+    wanted = [
+        "wav.scp:2: 'A-1' comes after 'B-1'",
+        "wav.scp:3: empty line",
+        "wav.scp:4: id 'A-1' stands twice",
+        "wav.scp:5: id 'Ä-1' has characters other than",
+        "wav.scp:6: id 'C-1' has no value",
+        "utt2spk: B-1 has 'B b' where one speaker is expected",
+        "utt2spk: 1 utterance(s) are not in wav.scp: A-2",
+        "spk2utt: 2 speaker(s) disagree with utt2spk: B, B b",
+        "text: 1 utterance(s) are not in wav.scp: D-1",
+        "text: 1 utterance(s) of wav.scp are absent: B-1",
+    ]
+    assert len(faults) == len(wanted)
+    for fault, words in zip(faults, wanted):
+        assert f"{data}/{words}" in fault
+    assert directory.audio == {"B-1": "/b1.wav", "A-1": "a1.wav"}  # what can be read still is
+
+
+def test_an_id_with_a_blank_gives_itself_away(data):
+    (data / "a b.wav").touch()
+    (data / "wav.scp").write_text(f"A-1 take 2 {data}/TAKE.wav\nA-2 {data}/a b.wav\nB-1 sox x y.wav -t wav - |\n")
+    (data / "TAKE.wav").touch()
+    assert [fault for fault in inspect(data)[1] if "blank" in fault] == [
+        f"{data}/wav.scp: id 'A-1 take 2' has a blank; ids have none"
+    ]
+
+
+def test_kaldis_order_of_speakers_is_a_remark(data, tmp_path):
+    assert remarks(DataDirectory.load(data)) == []
+    write_data_directory(tmp_path / "x", [Utterance("1", "1.wav", None, "B"), Utterance("2", "2.wav", None, "A")])
+    (remark,) = remarks(DataDirectory.load(tmp_path / "x"))
+    assert "speaker A comes after B" in remark
 
 
 def test_an_interrupted_writer_leaves_an_incomplete_directory(data, monkeypatch):

@@ -82,6 +82,27 @@ def test_quiet_offset_and_long_silence_are_named(make_set):
     assert "1 utterance(s) quieter than -50 dB RMS: B" in table(report)
 
 
+def test_runs_of_exact_zeros_are_named(make_set):
+    hole, quiet = tone(1.0), tone(1.0)
+    hole[2000:3600] = 0  # 0.2 s
+    quiet[2000:3600] *= 1e-3
+    path = make_set("train", A=tone(0.9, 0.4), B=hole, C=quiet)
+    assert report_of(path)["sets"][str(path)]["digital_silence"] == {"B": pytest.approx(0.2, abs=1e-3)}
+
+
+def test_the_same_recording_softer_and_trimmed_in_another_set_is_named(make_set):
+    rng = np.random.default_rng(0)
+    noise = {utt: 0.1 * rng.standard_normal(RATE) for utt in "ABC"}
+    train, dev = (
+        make_set("train", **noise),
+        make_set("dev", X=0.5 * noise["B"][777:], Y=0.1 * rng.standard_normal(RATE)),
+    )
+    report = report_of(train, dev)
+    assert report["valid"]
+    assert [pair[:5] for pair in report["between"][0]["near_duplicates"]] == ["B ~ X"]
+    assert f"{dev}: 1 utterance(s) that seem to be recordings of {train}" in table(report)
+
+
 def test_summary_counts(make_set):
     path = make_set("train", A=tone(0.5), B=tone(1.0, 0.4), C=tone(3.0))
     row = report_of(path)["sets"][str(path)]
@@ -174,6 +195,23 @@ def test_unusable_audio_is_counted_and_named(make_set, tmp_path, capsys):
     assert len(faults) == len(wanted)
     for utt, words, fault in zip("ABCDEF", wanted, faults, strict=True):
         assert f": {utt}: " in fault and words in fault
+
+
+def test_all_faults_of_tables_and_audio_at_once_and_fix_mends_the_tables(make_set, tmp_path, capsys):
+    path = make_set("train", A=tone(), B=tone(0.4), C=tone(0.3))
+    lines = (path / "wav.scp").read_text().splitlines(keepends=True)
+    (path / "wav.scp").write_text("".join(reversed(lines)) + lines[0])
+    (path / "spk2utt").unlink()
+    command = ["check-data", "--nj", "1", "--report", str(tmp_path / "r.json"), str(path)]
+    (tmp_path / "wavs/train/B.wav").write_bytes(b"")
+    assert vocoders(command) == 1
+    faults = read_json(tmp_path / "r.json")["faults"]
+    wanted = ["'B' comes after 'C'", "'A' stands twice", "spk2utt: no such table", "B: "]
+    assert len(faults) == len(wanted) and all(words in fault for words, fault in zip(wanted, faults))
+    assert "fault: " in capsys.readouterr().out
+    assert vocoders([*command, "--fix", "true"]) == 1
+    (fault,) = read_json(tmp_path / "r.json")["faults"]
+    assert "0 bytes" in fault and "mended " in capsys.readouterr().out
 
 
 def test_a_good_directory_ends_with_status_0_and_a_report(make_set, tmp_path, capsys):

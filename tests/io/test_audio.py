@@ -5,7 +5,7 @@ import pytest
 import soundfile
 
 from vocoders.errors import InputError
-from vocoders.io.audio import read_wave, resample, to_int16, write_wave
+from vocoders.io.audio import channels, read_wave, resample, to_int16, write_wave
 
 SAMPLES = np.random.default_rng(0).integers(-32768, 32768, 16000).astype(np.int16)
 
@@ -115,3 +115,9 @@ def test_resampling_keeps_a_tone():
     expected = np.sin(2 * np.pi * 440 * np.arange(22050) / 22050)
     assert len(tone) == 22050 and tone.dtype == np.float32
     assert np.abs(tone - expected)[1000:-1000].max() < 1e-3
+
+
+def test_channels_are_read_from_the_header(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.stack([SAMPLES, SAMPLES], axis=1), 8000)
+    (tmp_path / "b.wav").write_bytes(b"no audio")
+    assert [channels(tmp_path / name) for name in ("a.wav", "b.wav", "none.wav")] == [2, 1, 1]

@@ -1,7 +1,7 @@
 import pytest
 
 from vocoders.errors import InputError
-from vocoders.io.tables import read_table, write_table
+from vocoders.io.tables import read_table, scan_table, write_table
 
 
 def test_round_trip_is_sorted_in_byte_order(tmp_path):
@@ -47,3 +47,12 @@ def test_what_could_not_be_read_is_not_written(tmp_path):
         with pytest.raises(InputError):
             write_table(tmp_path / "t", table)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_scan_goes_on_after_a_bad_line_and_says_once_that_a_table_is_not_sorted(tmp_path):
+    path = tmp_path / "text"
+    path.write_text("c x\na y\nb z\n\na again\nd\n")
+    table, faults = scan_table(path)
+    assert table == {"c": "x", "a": "y", "b": "z"}
+    assert [fault.removeprefix(f"{path}:")[:2] for fault in faults] == ["2:", "4:", "5:", "6:"]
+    assert scan_table(tmp_path / "none") == ({}, [f"{tmp_path}/none: no such table; run the stage that writes it"])

@@ -127,7 +127,7 @@ def add_scored(work):
                 "utt": f"{names}{n:02}",
                 "pesq": None if score is None else float(score),
                 "alignment": {"lag": 0, "extra": 0, "rate": RATE},
-                "reference": f"{reference}{n}",
+                **({"reference": f"{reference}{n}"} if reference else {}),
             }
             for n, score in enumerate(scores)
         ]

@@ -1,15 +1,15 @@
-"""One utterance's audio in numbers: length, rate, level, clipping, DC, silence at the edges, and a digest."""
+"""One utterance's audio in numbers: length, rate, level, clipping, DC, silence, and two fingerprints."""
 
 import hashlib
 import multiprocessing
 import signal
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
 
-from vocoders.data.directory import DataDirectory
+from vocoders.data.near_duplicate import words
 from vocoders.errors import InputError
 from vocoders.io.audio import read_wave
 
@@ -29,7 +29,9 @@ class Measurement:
     dc: float
     leading: float  # seconds of silence before the speech
     trailing: float  # and after it
+    zeros: float  # seconds of the longest run of exact zeros
     digest: str
+    words: np.ndarray = field(compare=False, repr=False)  # see near_duplicate.py
 
 
 def measure(wave: np.ndarray, rate: int, utterance: str = "") -> Measurement:
@@ -44,15 +46,19 @@ def measure(wave: np.ndarray, rate: int, utterance: str = "") -> Measurement:
         dc=float(np.mean(wave, dtype=np.float64)),
         leading=leading,
         trailing=trailing,
+        zeros=_longest_run(wave == 0) / rate,
         digest=hashlib.sha256(np.ascontiguousarray(wave, dtype="<f4").tobytes()).hexdigest(),
+        words=words(wave, rate),
     )
 
 
-def measure_all(directory: DataDirectory, nj: int) -> Iterator[Measurement | str]:
-    """In the directory's order: each utterance's measurement or, where its audio is unusable, the reason."""
-    where = f"{directory.path}/wav.scp"
-    items = [(utt, source, where) for utt, source in directory.audio.items()]
-    if nj <= 1:
+def measure_all(audio: dict[str, str], nj: int, *, where: str) -> Iterator[Measurement | str]:
+    """In the order of `audio`, utterance -> source: its measurement or, where its audio is unusable, the reason.
+
+    `where` begins the reasons: the table or folder that the utterances are of.
+    """
+    items = [(utt, source, where) for utt, source in audio.items()]
+    if min(nj, len(items)) <= 1:
         yield from map(_measure_source, items)
         return
     ignore_ctrl_c = partial(signal.signal, signal.SIGINT, signal.SIG_IGN)  # the parent ends the pool
@@ -79,6 +85,12 @@ def _edge_silence(wave: np.ndarray, rate: int) -> tuple[float, float]:
         return len(wave) / rate, len(wave) / rate
     after = len(wave) - (int(heard[-1]) + 1) * frame
     return int(heard[0]) * frame / rate, max(0, after) / rate
+
+
+def _longest_run(true: np.ndarray) -> int:
+    """How many neighbours at most are all true."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], true, [False]])))
+    return int(np.max(edges[1::2] - edges[::2], initial=0))
 
 
 def _decibel(power: float) -> float:

@@ -1,7 +1,8 @@
 """What is in the data directories and what is wrong with it.
 
 Faults make the data unusable as it is: unreadable audio, a wrong rate, something that is in two sets.
-Warnings are counted, named and left to the reader: clipping, silence, DC, duplicates, repeated transcripts.
+Warnings are counted, named and left to the reader: clipping, silence, DC, duplicates within a set, near duplicates of
+other sets, repeated transcripts, rates that few have, ids that Kaldi would not take.
 """
 
 from collections import Counter
@@ -12,18 +13,26 @@ from statistics import median
 
 import numpy as np
 
-from vocoders.data.directory import DataDirectory, some
+from vocoders.data.directory import DataDirectory, remarks, some
 from vocoders.data.measure import Measurement, measure_all
+from vocoders.data.near_duplicate import CORRELATION, candidates, correlation
+from vocoders.io.audio import read_wave
 from vocoders.log import progress
 
 QUIET_DB = -50.0  # RMS below which an utterance can hardly be speech
 LONG_SILENCE_SECONDS = 1.0
 LARGE_DC = 0.01
+DIGITAL_SILENCE_SECONDS = 0.1  # exact zeros for longer were put there, by an editor, a gate or a codec
 
 _WARNINGS = {  # key of a set's summary: (figure of a measurement, which is worth a warning, in words)
     "clipped": ("clipped", lambda share: share > 0, "with samples at full scale"),
     "quiet": ("level", lambda level: level < QUIET_DB, f"quieter than {QUIET_DB:.0f} dB RMS"),
     "dc": ("dc", lambda dc: abs(dc) > LARGE_DC, f"with a DC offset above {LARGE_DC}"),
+    "digital_silence": (
+        "zeros",
+        lambda s: s > DIGITAL_SILENCE_SECONDS,
+        f"with exact zeros for more than {DIGITAL_SILENCE_SECONDS} s on end",
+    ),
     "leading_silence": ("leading", lambda s: s > LONG_SILENCE_SECONDS, "beginning with a long silence"),
     "trailing_silence": ("trailing", lambda s: s > LONG_SILENCE_SECONDS, "ending in a long silence"),
 }
@@ -42,11 +51,12 @@ class Examined:
         return str(self.directory.path)
 
 
-def examine(directory: DataDirectory, *, nj: int = 1, rate: int | None = None) -> Examined:
-    """Reads all audio of the directory; `rate` is the sampling rate that every utterance must have."""
-    measurements, faults = [], []
+def examine(directory: DataDirectory, *, faults: Sequence[str] = (), nj: int = 1, rate: int | None = None) -> Examined:
+    """Reads all audio of the directory, whose tables have these `faults`; all of it must have the `rate`, in Hz."""
+    measurements, faults = [], list(faults)
     bar = {"total": len(directory.audio), "unit": "utt", "desc": f"check {directory.path}"}
-    for result in progress(measure_all(directory, nj), **bar):
+    results = measure_all(directory.audio, nj, where=f"{directory.path}/wav.scp")
+    for result in progress(results, **bar):
         (faults if isinstance(result, str) else measurements).append(result)
     faults += [
         f"{directory.path}/wav.scp: {one.utterance}: sampling rate is {one.rate} Hz, expected {rate} Hz; "
@@ -97,6 +107,10 @@ def table(report: dict) -> str:
 def _warnings(report: dict) -> list[str]:
     lines = []
     for name, row in report["sets"].items():
+        lines += row["remarks"]
+        if len(row["sampling_rates"]) > 1:
+            counts = [f"{count} of {rate} Hz" for rate, count in row["sampling_rates"].items()]
+            lines.append(f"{name}: several sampling rates: {', '.join(counts)}")
         for key, (_, _, words) in _WARNINGS.items():
             if row[key]:
                 lines.append(f"{name}: {len(row[key])} utterance(s) {words}: {some(list(row[key]))}")
@@ -104,7 +118,12 @@ def _warnings(report: dict) -> list[str]:
             groups = [" = ".join(group) for group in row["duplicates"]]
             lines.append(f"{name}: {len(groups)} recording(s) more than once: {some(groups)}")
     for pair in report["between"]:
-        (one, other), repeated = pair["sets"], pair["same_text"]
+        (one, other), repeated, near = pair["sets"], pair["same_text"], pair["near_duplicates"]
+        if near:
+            lines.append(
+                f"{other}: {len(near)} utterance(s) that seem to be recordings of {one}, at another level or cut "
+                f"otherwise: {some(near)}; leave them out of one of the two"
+            )
         if repeated:
             lines.append(f"{other}: {len(repeated)} transcript(s) that are in {one} too: {some(repeated)}")
     return lines
@@ -123,6 +142,7 @@ def _summary(examined: Examined) -> dict:
         "sampling_rates": {str(rate): n for rate, n in sorted(Counter(one.rate for one in found).items())},
         "clipped_share": float(np.average([one.clipped for one in found], weights=seconds)) if found else None,
         "duplicates": _duplicates(found),
+        "remarks": remarks(directory),
     }
     return facts | {key: _worst(found, figure, is_bad) for key, (figure, is_bad, _) in _WARNINGS.items()}
 
@@ -150,8 +170,23 @@ def _between(one: Examined, other: Examined) -> dict:
         "sets": [one.name, other.name],
         "same_id": [utt for utt in other.directory.audio if utt in one.directory.audio],
         "same_audio": [f"{first} = {second}" for first, second in same_audio if first],
+        "near_duplicates": _near_duplicates(one, other),
         "same_text": [utt for utt, text in (other.directory.text or {}).items() if text.casefold() in texts],
     }
+
+
+def _near_duplicates(one: Examined, other: Examined) -> list[str]:
+    """`A ~ B (0.98)`, with how the waves correlate, of recordings that are not the same samples."""
+    pairs = candidates([found.words for found in one.measurements], [found.words for found in other.measurements])
+    near = []
+    for first, second in ((one.measurements[i], other.measurements[j]) for i, j in pairs):
+        if first.digest == second.digest:
+            continue
+        sources = one.directory.audio[first.utterance], other.directory.audio[second.utterance]
+        waves, rates = zip(*map(read_wave, sources))
+        if (likeness := correlation(*waves, rates)) > CORRELATION:
+            near.append(f"{first.utterance} ~ {second.utterance} ({likeness:.2f})")
+    return near
 
 
 def _leaks(between: list[dict]) -> list[str]:

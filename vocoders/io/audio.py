@@ -37,10 +37,13 @@ def read_wave(source, *, where=""):
 
 
 def duration(path):
-    """Seconds of an audio file, from its header."""
+    """Seconds of an audio file, from its header.  Raises InputError when it has none."""
     import soundfile
 
-    return soundfile.info(path).duration
+    try:
+        return soundfile.info(path).duration
+    except soundfile.LibsndfileError as error:
+        raise InputError(f"{path}: not readable as audio ({error.error_string})") from None
 
 
 def write_wave(path, wave, rate):
@@ -128,3 +131,13 @@ def _missing_wav_bytes(data):
             return max(0, position + size - len(data)) if size < UNKNOWN_LENGTH else 0
         position += size + size % 2
     return max(1, position - len(data))  # ends before its audio begins
+
+
+def channels(path):
+    """How many channels a file has, by its header; 1 where that cannot be read, and `read_wave` will say why."""
+    import soundfile
+
+    try:
+        return soundfile.info(str(path)).channels
+    except (OSError, soundfile.LibsndfileError):
+        return 1

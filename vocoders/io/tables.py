@@ -11,23 +11,41 @@ ID = re.compile(r"[A-Za-z0-9_.-]+")
 
 def read_table(path):
     """The table as a dict, in file order.  Raises InputError with ``path:line`` at the first bad line."""
+    table, faults = scan_table(path)
+    if faults:
+        raise InputError(faults[0])
+    return table
+
+
+def scan_table(path):
+    """(table, faults): what the good lines say, and a sentence with ``path:line`` for each bad one.
+
+    Of lines with the same id the first counts; that a table is not sorted is one fault, at its first place.
+    """
     path = Path(path)
-    table, previous = {}, ""
+    table, faults, previous, sorted_so_far = {}, [], "", True
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
-        raise InputError(f"{path}: no such table; run the stage that writes it") from None
+        return {}, [f"{path}: no such table; run the stage that writes it"]
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
+        return {}, [f"{path}: not UTF-8 text ({error.reason} at byte {error.start})"]
     for number, line in enumerate(lines, 1):
-        key, value = _entry(line, f"{path}:{number}")
+        where = f"{path}:{number}"
+        try:
+            key, value = _entry(line, where)
+        except InputError as error:
+            faults.append(str(error))
+            continue
         if key in table:
-            raise InputError(f"{path}:{number}: id {key!r} stands twice; every utterance needs its own id")
-        if key < previous:  # ids are ASCII, so this is byte order
-            raise InputError(f"{path}:{number}: {key!r} comes after {previous!r}; sort the file with LC_ALL=C sort")
+            faults.append(f"{where}: id {key!r} stands twice; every utterance needs its own id")
+            continue
+        if key < previous and sorted_so_far:  # ids are ASCII, so this is byte order
+            faults.append(f"{where}: {key!r} comes after {previous!r}; sort the file with LC_ALL=C sort")
+            sorted_so_far = False
         table[key] = value
         previous = key
-    return table
+    return table, faults
 
 
 def write_table(path, table):

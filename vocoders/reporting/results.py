@@ -71,7 +71,9 @@ class Result:
         """How it was made: name -> text, of what is known."""
         made = self.system.get("provenance") or {}
         facts = {
+            "trained by": self._trained.get("command"),
             "decoded by": made.get("command"),
+            "scored by": (self.summary.get("provenance") or {}).get("command"),
             "time": made.get("time"),
             "code": made.get("git"),
             "seed": self.system.get("seed"),
@@ -85,6 +87,11 @@ class Result:
             "versions": {**(made.get("versions") or {}), **(self.summary.get("packages") or {})},
         }
         return {name: _plain(fact) for name, fact in facts.items() if fact not in (None, {})}
+
+    @cached_property
+    def _trained(self):
+        path = self.experiment / "provenance.json" if self.experiment else None
+        return read_json(path) if path and path.is_file() else {}
 
     @cached_property
     def scores(self):
@@ -103,18 +110,22 @@ class Result:
 
     @cached_property
     def waves(self):
-        """Utterance -> path of its decoded wave; of those that are there.
+        """Utterance -> path of its decoded wave; of those that are there."""
+        table = next(filter(None, map(self.find, (self.directory / "wav.scp", self.summary.get("decoded", "")))), None)
+        listed = read_table(table) if table else {}
+        found = {utt: self._beside(table, path) or self.find(path) for utt, path in listed.items()}
+        return {utt: str(path) for utt, path in found.items() if path}
 
-        Paths in wav.scp are relative to the recipe, whose directory need not be this one.
-        """
-        table = self.directory / "wav.scp"
-        listed = read_table(table) if table.exists() else {}
-        return {utt: str(path) for utt, path in zip(listed, map(self._located, listed.values())) if path.is_file()}
+    def find(self, path):
+        """Where a file is that was named relative to the recipe, whose directory need not be this one; or None."""
+        places = (folder / path for folder in self.directory.absolute().parents)
+        return next((place for place in places if str(path) and place.is_file()), None)
 
-    def _located(self, path):
-        """Beside wav.scp, where vocoders decode writes; else as listed."""
-        own = self.directory / "wav" / Path(path).name
-        return own if own.is_file() else self.root.absolute().parent / path
+    @staticmethod
+    def _beside(table, path):
+        """Where vocoders decode writes."""
+        own = Path(table).parent / "wav" / Path(path).name
+        return own if own.is_file() else None
 
     @cached_property
     def experiment(self):

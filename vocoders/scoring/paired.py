@@ -11,7 +11,7 @@ ALPHA = 0.05
 RESAMPLES = 10_000
 PER_TEST = 40  # resamples for each test of a family: the smallest p must survive its correction
 FEW = 20  # utterances, below which resamples repeat each other too often to show what is rare
-CHUNK = 256  # comparisons at once: memory stays at RESAMPLES * CHUNK
+AT_ONCE = 2_560_000  # resampled means, which bounds memory
 
 
 class Differences(NamedTuple):
@@ -41,7 +41,7 @@ def paired_differences(differences, *, seed=0, resamples=None):
     resamples = resamples or max(RESAMPLES, PER_TEST * comparisons)
     random = np.random.default_rng(seed)
     counts = random.multinomial(utterances, np.full(utterances, 1 / utterances), size=resamples).astype(np.float64)
-    parts = np.array_split(differences, max(1, -(-comparisons // CHUNK)), axis=1)
+    parts = np.array_split(differences, -(-comparisons * resamples // AT_ONCE), axis=1)
     return Differences(*map(np.concatenate, zip(*(_test(part, counts) for part in parts))))
 
 
@@ -62,11 +62,16 @@ def _test(differences, counts):
         student = stats.t(np.maximum(n - 1, 1))
         p = np.where(n < FEW, 2 * student.sf(np.abs(mean) / error), p)
         half = np.where(n < FEW, student.ppf(1 - ALPHA / 2) * error, half)
-    same = error == 0  # all utterances differ by the very same
-    p = np.where(same, np.where(mean == 0, 1.0, 1 / (len(counts) + 1)), p)
+    same = error == 0  # all utterances differ by the very same: only their signs can be tested
+    p = np.where(same, np.where(mean == 0, 1.0, np.maximum(2.0 ** (1 - n), 1 / (len(counts) + 1))), p)
     half = np.where(same, 0.0, half)
     p, half = np.where(n > 1, p, np.nan), np.where(n > 1, half, np.nan)
     return mean, mean - half, mean + half, p, n
+
+
+def method(utterances):
+    """The test that so many utterances have."""
+    return "Student's t" if utterances < FEW else "studentised bootstrap over utterances"
 
 
 def holm(p):
@@ -86,8 +91,8 @@ def holm(p):
 def letters(names, different):
     """Name -> letters; two share one where they are not known to differ (Piepho 2004).
 
-    ``different`` are the pairs of names that do.  Letters are given in the order of ``names``.  Where more than 26
-    would be needed nobody could read them, and there are none.
+    ``different`` are the pairs of names that do.  Letters are given in the order of ``names``.  None where more than 26
+    would be needed, which nobody could read.
     """
     from networkx import Graph, complement, find_cliques
 
@@ -97,6 +102,6 @@ def letters(names, different):
     place = {name: at for at, name in enumerate(names)}
     cliques = sorted(sorted(map(place.get, clique)) for clique in islice(find_cliques(complement(graph)), 27))
     if len(cliques) > len(ascii_lowercase):
-        return dict.fromkeys(names, "")
+        return None
     alike = list(zip(ascii_lowercase, cliques))
     return {name: "".join(letter for letter, clique in alike if place[name] in clique) for name in names}

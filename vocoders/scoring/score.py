@@ -13,7 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
 
-from vocoders import config
+from vocoders import config, provenance
 from vocoders.errors import InputError
 from vocoders.io.files import append_jsonl, atomic_path, read_json, read_jsonl, remove_partials, write_json
 from vocoders.io.tables import read_table
@@ -52,6 +52,7 @@ def score(reference_scp, decoded_scp, directory, *, metrics, nj=1, align=False, 
         "decoded": str(decoded_scp),
         **summarise([rows[utt] for utt in sorted(rows)], metrics, align=align, decode=decode),
         "system": _system(decoded_scp),
+        "provenance": {key: value for key, value in provenance.collect().items() if key in ("command", "git")},
     }
     write_json(directory / "summary.json", summary)
     return summary

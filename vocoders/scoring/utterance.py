@@ -60,7 +60,7 @@ def score_utterance(task):
         key = _key(task, reference, decoded, rate)
         if key == task.key:
             return Outcome(task.utterance, None)
-        against = hashlib.sha256(reference.tobytes()).hexdigest()[:12]  # by which rows of one ranking are known
+        against = wave_digest(reference)  # rows of one ranking are those with the same
         extra = len(decoded) - len(reference)
         reference, decoded = trim(reference, decoded, rate, where=f"{task.utterance}: ")
     except InputError as error:
@@ -72,6 +72,11 @@ def score_utterance(task):
     alignment = {"lag": offset, "extra": extra, "rate": rate}  # samples, samples, Hz
     row = {"utt": task.utterance, **scores, "alignment": alignment, "reference": against, "key": key}
     return Outcome(task.utterance, None if failures else row, tuple(failures))
+
+
+def wave_digest(wave):
+    """Stands for the samples of a wave."""
+    return hashlib.sha256(wave.tobytes()).hexdigest()[:12]
 
 
 def _read(task):

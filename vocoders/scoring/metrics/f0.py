@@ -40,7 +40,7 @@ class F0:
     }
 
     def __call__(self, reference, decoded):
-        ref, dec = (voicing(signal.wave, signal.rate) for signal in (reference, decoded))
+        ref, dec = (signal.once(voicing) for signal in (reference, decoded))
         both = (ref.f0 > 0) & (dec.f0 > 0)
         # A decoded noise has no pitch to be wrong about: undefined, and its voicing errors tell.
         ratio = np.log(dec.f0[both] / ref.f0[both]) if both.any() else None
@@ -51,10 +51,10 @@ class F0:
         }
 
 
-def voicing(wave, rate):
+def voicing(signal):
     import pyworld
 
-    wave = wave.astype(np.float64)
+    wave, rate = signal.wave.astype(np.float64), signal.rate
     coarse, time = pyworld.dio(wave, rate, f0_floor=F_MIN, f0_ceil=F_MAX, frame_period=FRAME_PERIOD)
     f0 = pyworld.stonemask(wave, coarse, time, rate)
     # threshold 0: dio alone decides what is voiced, not also the balance below and above 4 kHz

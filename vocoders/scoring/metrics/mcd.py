@@ -1,5 +1,8 @@
 """Mel-cepstral distortion."""
 
+from functools import cache
+from typing import NamedTuple
+
 import numpy as np
 
 from vocoders.scoring.metrics import METRICS, Score
@@ -24,20 +27,30 @@ class Mcd:
     }
 
     def __call__(self, reference, decoded):
-        import pysptk
-
-        envelopes = [envelope(signal.at(RATE)) for signal in (reference, decoded)]  # [frames, bins]
-        level = 10 * np.log10(envelopes[0].mean(1))
-        heard = level >= level.max() - RANGE_DB
-        cepstra = [pysptk.sp2mc(power[heard], ORDER, ALPHA)[:, 1:] for power in envelopes]
-        distance = np.sqrt(2 * ((cepstra[0] - cepstra[1]) ** 2).sum(1))
+        ref, dec = (signal.once(smooth_spectrum) for signal in (reference, decoded))
+        heard = ref.level >= ref.level.max() - RANGE_DB
+        distance = np.sqrt(2 * ((ref.cepstrum[heard] - dec.cepstrum[heard]) ** 2).sum(1))
         return {"mcd": float(10 / np.log(10) * distance.mean())}
 
 
-def envelope(wave):
-    """WORLD's power spectrum without the pitch, [frames, bins]."""
+class SmoothSpectrum(NamedTuple):
+    level: np.ndarray  # [frames], dB
+    cepstrum: np.ndarray  # [frames, ORDER], coefficients 1..ORDER
+
+
+def smooth_spectrum(signal):
+    """From WORLD's power spectrum without the pitch."""
     import pyworld
 
-    wave = wave.astype(np.float64)
+    wave = signal.at(RATE).astype(np.float64)
     coarse, time = pyworld.harvest(wave, RATE, f0_floor=F_MIN, f0_ceil=F_MAX, frame_period=FRAME_PERIOD)
-    return pyworld.cheaptrick(wave, pyworld.stonemask(wave, coarse, time, RATE), time, RATE)
+    power = pyworld.cheaptrick(wave, pyworld.stonemask(wave, coarse, time, RATE), time, RATE)  # [frames, bins]
+    return SmoothSpectrum(10 * np.log10(power.mean(1)), np.log(power) @ _warping(power.shape[1]))
+
+
+@cache
+def _warping(bins):
+    """[bins, ORDER]: log spectrum to mel-cepstrum as pysptk does it; that is linear, and pysptk goes frame by frame."""
+    import pysptk
+
+    return pysptk.sp2mc(np.exp(np.eye(bins)), ORDER, ALPHA)[:, 1:]

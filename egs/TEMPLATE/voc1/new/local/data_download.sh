@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Stage 0, leaves the corpus in DOWNLOAD_DIR: local/data_download.sh DOWNLOAD_DIR
 #
-# As it stands, you put wav files there yourself.  A corpus that can be downloaded:
+# As it stands, the corpus is there already.  One that can be downloaded:
 #
 #     utils/download.sh https://example.org/corpus.tar.gz SHA256 "${download_dir}/corpus.tar.gz"
 #     utils/unpack.sh "${download_dir}/corpus.tar.gz" "${download_dir}/corpus"
@@ -12,5 +12,4 @@
 [ $# -eq 1 ] || { sed -n '2s/^# //p' "$0" >&2; exit 2; }
 download_dir=$1
 
-compgen -G "${download_dir}/*.wav" > /dev/null ||
-    die "no wav files in ${download_dir}/; put some there, or name their folder with --download_dir"
+[ -d "${download_dir}" ] || die "no folder ${download_dir}; name the one of the recordings with --download_dir"

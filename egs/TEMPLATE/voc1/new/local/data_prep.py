@@ -1,27 +1,23 @@
-"""A folder of wav files as Kaldi data directories data/train, data/dev and data/eval.
-
-local/data_prep.sh calls it.  What a corpus has of its own is in find_utterances: make that fit.
-"""
+"""A folder of recordings as Kaldi data directories data/train, data/dev and data/eval; local/data_prep.sh calls it."""
 
 import sys
-from pathlib import Path
 
-from vocoders.data.directory import Utterance, split, write_data_directory
+from vocoders.data.corpus import Corpus
+from vocoders.data.directory import split_by_speaker, write_data_directory
 from vocoders.errors import InputError
 
 
-def find_utterances(folder):
-    """Every wav, all of one speaker; the transcript of x.wav is in x.txt, if it is anywhere."""
-    for wav in sorted(folder.glob("*.wav")):
-        transcript = wav.with_suffix(".txt")
-        text = transcript.read_text(encoding="utf-8").strip() if transcript.exists() else None
-        yield Utterance(id=wav.stem, audio=str(wav), text=text, speaker="speaker")
+def find_utterances(folder, corpus):
+    """As local/corpus.yaml says.  For what that cannot say: give a vocoders.data.directory.Utterance for each here."""
+    return corpus.utterances(folder)
 
 
 def main(folder, num_dev, num_eval):
-    utterances = {utterance.id: utterance for utterance in find_utterances(Path(folder))}
-    parts = split(list(utterances), int(num_dev), int(num_eval))
-    for name, ids in zip(("train", "dev", "eval"), parts):
+    corpus = Corpus.load("local/corpus.yaml")
+    utterances = {utterance.id: utterance for utterance in find_utterances(folder, corpus)}
+    speakers = {utterance.id: utterance.speaker for utterance in utterances.values()}
+    sets = split_by_speaker(speakers, int(num_dev or corpus.num_dev), int(num_eval or corpus.num_eval))
+    for name, ids in zip(("train", "dev", "eval"), sets):
         write_data_directory(f"data/{name}", [utterances[one] for one in ids])
         print(f"data/{name}: {len(ids)} utterances")
 

@@ -5,8 +5,8 @@
 . utils/common.sh
 
 # begin options
-num_dev=1      # Utterances before the last num_eval ones: dev.
-num_eval=1     # The last utterances in the order of their ids: eval.
+num_dev=       # Utterances in the dev set, instead of local/corpus.yaml's.
+num_eval=      # Utterances in the eval set, the same.
 # end options
 . utils/parse_options.sh
 

@@ -43,6 +43,7 @@ def names(page, table):
 
 def hear(page, utterance):
     page.locator("#utterances").get_by_role("button", name=utterance).click()
+    page.get_by_role("heading", name=utterance).wait_for()
     page.wait_for_selector("#player[data-painted]")
 
 
@@ -116,19 +117,70 @@ def test_a_tone_is_drawn_at_its_frequency_and_a_difference_from_itself_is_white(
     assert other[row(1000) - 2 : row(1000) + 3].min(0).tolist() == [0, 0, 255]  # what only the reference has
 
 
+def test_pressed_twice_it_plays_once(page):
+    hear(page, "u02")
+    page.evaluate(
+        """() => { window.started = 0; const start = AudioBufferSourceNode.prototype.start;
+        AudioBufferSourceNode.prototype.start = function (...when) { started++; return start.apply(this, when); } }"""
+    )
+    page.evaluate("comparisonPlayer.play(); comparisonPlayer.play()")
+    page.wait_for_function("comparisonPlayer.playing")
+    page.evaluate("comparisonPlayer.pause(); comparisonPlayer.play(); comparisonPlayer.pause()")
+    page.wait_for_timeout(50)
+    assert page.evaluate("started") == 3 and not state(page)["playing"]
+
+
+def test_the_next_utterance_is_that_below(page):
+    page.locator("#utterances").get_by_role("button", name="utterance").click()
+    page.locator("#utterances").get_by_role("button", name="utterance").click()  # the last first
+    hear(page, "u03")
+    page.keyboard.press("n")
+    page.get_by_role("heading", name="u02").wait_for()
+
+
+def test_another_score_and_other_rows_leave_position_and_focus(page):
+    hear(page, "u02")
+    page.evaluate("comparisonPlayer.seek(0.25)")
+    search = page.get_by_role("searchbox", name="Systems")
+    search.fill("a")
+    search.press("Tab")
+    page.wait_for_function("comparisonPlayer.voices.length === 1")
+    assert state(page)["position"] == 0.25
+    assert page.evaluate("document.activeElement.id") != "play"
+
+
 def test_what_stands_apart_says_why(page):
     page.get_by_label("Set").select_option(index=1)
     assert "hop_size 300 instead of 256" in page.get_by_role("note").inner_text()
     assert names(page, "systems") == ["1D"]
 
 
-def test_the_differences_are_those_of_the_json(page, work):
+def test_the_differences_are_those_of_the_json_and_noise_is_marked(add_scored, open_page, work):
+    random = np.random.default_rng(3)
+    for name, mean in (("a", 3.0), ("b", 3.0), ("c", 2.0)):
+        add_scored("r/exp", f"{name}/decode", mean + random.normal(0, 0.1, 8), system=name.upper())
+    assert cli.main(["compare", "--out", "out", "r"]) == 0
     found = json.loads((work / "out/comparison.json").read_text())["groups"][0]["differences"]["pesq"]
-    expected = {tuple(each["rows"]): each["mean"] for each in found}
-    shown = [
-        text.replace("−", "-").replace("≈ ", "") for text in page.locator("#differences tbody td").all_inner_texts()
-    ]
-    assert [float(text.split()[0]) for text in shown] == pytest.approx([-expected[0, 1], -expected[0, 2]], abs=1e-3)
+    expected = {tuple(each["rows"]): each for each in found}
+    assert expected[0, 1]["p"] > 0.05 > expected[0, 2]["p"]
+    page = open_page(work / "out/report.html")
+    cells = page.locator("#differences tbody td span[title]")
+    for text, other in zip(cells.all_inner_texts(), (1, 2)):
+        difference = -expected[0, other]["mean"]
+        assert text.startswith("≈ ") == (other == 1)
+        assert float(text.removeprefix("≈ ").replace("−", "-").split()[0]) == pytest.approx(difference, abs=1e-3)
+    assert cells.nth(1).get_attribute("class") == "worse" and "p = " in cells.nth(1).get_attribute("title")
+
+
+def test_what_is_known_to_be_worse_and_no_cheaper_is_hollow(add_scored, open_page, work):
+    random = np.random.default_rng(3)
+    systems = {"a": (3.0, 100), "b": (3.0, 200), "c": (2.0, 200), "d": (2.0, 50)}
+    for name, (mean, parameters) in systems.items():
+        add_scored("r/exp", f"{name}/decode", mean + random.normal(0, 0.1, 8), parameters=parameters)
+    assert cli.main(["compare", "--out", "out", "r"]) == 0
+    marks = open_page(work / "out/report.html").locator("#plots g[data-row]")
+    found = {mark.get_attribute("data-row"): mark.get_attribute("class").split()[1] for mark in marks.all()}
+    assert found == {"0": "front", "1": "front", "2": "beaten", "3": "front"}
 
 
 def test_without_its_audio_the_page_says_so(built, open_page):
@@ -136,28 +188,31 @@ def test_without_its_audio_the_page_says_so(built, open_page):
     shutil.rmtree(path.parent / "audio")
     page = open_page(path)
     page.locator("#utterances").get_by_role("button", name="u00").click()
-    page.get_by_text("audio/0/0.js is not beside this page").wait_for()
+    page.get_by_text("is not beside this page").wait_for()
 
 
-def test_embedded_audio_needs_no_other_file(built, open_page):
-    path = built("--audio", "embed", "--utterances", "2")
-    assert not (path.parent / "audio").exists()
-    page = open_page(path)
-    hear(page, "u01")
-    assert state(page)["voices"] == 3
-    page.locator("#utterances").get_by_role("button", name="u04").click()
+def test_embedded_audio_needs_no_other_file(add_scored, open_page, work):
+    add_scored("r/exp", "a/decode", np.arange(16.0), waves=lambda n: np.full(800, 0.01 * n))
+    assert cli.main(["compare", "--out", "out", "--audio", "embed", "--utterances", "15", "r"]) == 0
+    assert not (work / "out/audio").exists()
+    page = open_page(work / "out/report.html")
+    for utterance in ("u14", "u00"):
+        hear(page, utterance)
+        assert state(page)["voices"] == 1
+    page.locator("#utterances").get_by_role("button", name="u15").click()
     page.get_by_text("was not put beside this page").wait_for()
 
 
 def test_audio_that_has_not_changed_is_kept_and_what_is_gone_goes(built, work):
     built()
-    audio = work / "out/audio/0"
-    times = {path.name: path.stat().st_mtime_ns for path in audio.iterdir()}
+    audio = work / "out/audio"
+    before = {path.name: path.stat().st_mtime_ns for path in audio.iterdir()}
     soundfile.write(work / "r/exp/b/decode/eval/wav/u03.wav", np.zeros(999), RATE)
     built("--utterances", "4")
-    changed = {path.name for path in audio.iterdir() if path.stat().st_mtime_ns != times[path.name]}
-    assert changed == {"3.js"} and not (audio / "4.js").exists()
-    waves = json.loads((audio / "3.js").read_text().partition(",")[2].rpartition(")")[0])
+    after = {path.name: path.stat().st_mtime_ns for path in audio.iterdir()}
+    (fresh,) = after.keys() - before.keys()
+    assert len(after) == 4 and after.items() - {(fresh, after[fresh])} <= before.items()
+    waves = json.loads((audio / fresh).read_text().partition(",")[2].rpartition(")")[0])
     assert base64.b64decode(waves[1])[:4] == b"fLaC"
 
 

@@ -1,21 +1,27 @@
 """Rows of any recipes side by side: what may stand in one ranking, and what differs there beyond chance."""
 
+import logging
 from dataclasses import dataclass
-from functools import cached_property
+from fnmatch import fnmatchcase
+from functools import cache, cached_property
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 
+from vocoders.config import flat
+from vocoders.data.directory import some
 from vocoders.errors import InputError
-from vocoders.io.audio import duration
+from vocoders.io.audio import duration, read_wave, resample
 from vocoders.io.tables import read_table
 from vocoders.reporting.labels import labels
-from vocoders.reporting.results import Result, find_results
+from vocoders.reporting.results import Result
 from vocoders.reporting.tables import HEADLINE, digits_of, origin, real_time_factor
-from vocoders.scoring.paired import ALPHA, holm, letters, paired_differences
+from vocoders.scoring.paired import ALPHA, holm, letters, method, paired_differences
+from vocoders.scoring.utterance import wave_digest
 
 ASPECTS = ("utterances", "reference", "mel", "alignment")  # rows that differ in one are never in one ranking
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -27,20 +33,45 @@ class Row(Result):
     @cached_property
     def conditions(self):
         """Aspect -> what must be the same for two rows to be compared."""
-        mel = self.system.get("mel_hash")
         return {
-            "reference": self._reference(),
             "utterances": tuple(sorted(self.scores)),
-            "mel": mel or f"not told ({self.directory})",
+            "reference": self._reference(),
+            "mel": self.system.get("mel_hash"),
             "alignment": self.summary["alignment"]["mode"],
         }
 
     def _reference(self):
-        """Digests of the references' samples; of rows that were scored before there were any, their path."""
+        """Digests of the references' samples; from the recordings where rows were scored before there were any."""
         digests = {utt: row.get("reference") for utt, row in self.scores.items()}
-        if None in digests.values():
-            return f"{self.root.absolute().parent}/{self.summary['reference']}"
-        return tuple(sorted(digests.items()))
+        table = self.find(self.summary.get("reference") or "")
+        if None in digests.values() and table:
+            rates = {row["alignment"]["rate"] for row in self.scores.values()}
+            digests = _digests(table, rates.pop(), tuple(digests)) if len(rates) == 1 else digests
+        return "not told" if None in digests.values() else tuple(sorted(digests.items()))
+
+    def check(self):
+        """Raises InputError where the means are not those of the scores."""
+        if len(self.scores) != self.summary["n"]:
+            raise InputError(
+                f"{self.directory}: summary.json is of {self.summary['n']} utterances, scores.jsonl has "
+                f"{len(self.scores)}; score it again (stage 5)"
+            )
+
+
+@cache
+def _digests(table, rate, utterances):
+    waves = read_table(table)
+    if not set(utterances) <= set(waves):
+        return dict.fromkeys(utterances)
+    found = {}
+    for utt in utterances:
+        path = next((place / waves[utt] for place in table.parents if (place / waves[utt]).is_file()), None)
+        found[utt] = wave_digest(_at(rate, *read_wave(path))) if path else None
+    return found
+
+
+def _at(rate, wave, found):
+    return resample(wave, found, rate)
 
 
 @dataclass(frozen=True)
@@ -53,7 +84,15 @@ class Group:
 
     @cached_property
     def names(self):
-        return labels(self.rows)
+        """One for each row, no two the same: the recipe tells equal ones apart, or the directory."""
+        names = dict.fromkeys(self.rows)
+        for recipe in dict.fromkeys(row.recipe for row in self.rows):
+            members = [row for row in self.rows if row.recipe == recipe]
+            names.update(zip(members, labels(members)))
+        for more in (lambda row: row.recipe, lambda row: row.directory.absolute()):
+            found = list(names.values())
+            names = {row: f"{name} ({more(row)})" if found.count(name) > 1 else name for row, name in names.items()}
+        return list(names.values())
 
     @cached_property
     def utterances(self):
@@ -91,13 +130,16 @@ class Group:
 
     @cached_property
     def letters(self):
-        """Metric -> a text for each row: rows that share a letter are not known to differ in this score."""
+        """Metric -> a text for each row: rows that share a letter are not known to differ in this score.
+
+        None where so many would be needed that nobody could read them.
+        """
         return {metric: self._lettered(*self.differences[metric]) for metric in self.metrics}
 
     def _lettered(self, pairs, _differences, p):
         tested = sorted({at for pair in pairs for at in pair})
         found = letters(tested, [pair for pair, value in zip(pairs, p) if value < ALPHA])
-        return [found.get(at, "") for at in range(len(self.rows))]
+        return None if found is None else [found.get(at, "") for at in range(len(self.rows))]
 
     def _tested(self, metric):
         having = [at for at, row in enumerate(self.rows) if (row.metrics.get(metric) or {}).get("mean") is not None]
@@ -110,8 +152,8 @@ class Group:
 
     def _beside_reference(self, name):
         for row in self.rows:
-            path = row.root.absolute().parent / Path(row.summary.get("reference") or "").parent / name
-            if path.is_file():
+            path = row.find(Path(row.summary.get("reference") or "").parent / name)
+            if path:
                 return read_table(path)
         return {}
 
@@ -119,19 +161,25 @@ class Group:
 def find_groups(places, *, only="*"):
     """The scored directories under ``places`` (recipes, experiment roots or score folders) in comparable groups.
 
-    The largest group comes first.  Raises InputError when a place has nothing scored, or is given twice.
+    ``only`` is a pattern that their paths under the root must match.  The largest group comes first.  A place where
+    nothing has been scored is named; InputError when none has anything, or one holds another.
     """
     rows, seen = [], {}
     for place in places:
-        root = Path(place)
-        root = root / "exp" if (root / "exp").is_dir() else root
-        for results in find_results(root, only=only).values():
-            for result in results:
-                where = result.directory.resolve()
-                if where in seen:
-                    raise InputError(f"{place}: {result.directory} is in {seen[where]} already; give each place once")
-                seen[where] = place
-                rows.append(Row(result.directory, result.root, recipe=recipe_name(root)))
+        found = _rows(Path(place), only)
+        if not found:
+            log.warning(
+                "%s: nothing scored there%s; left out", place, "" if only == "*" else f" that --only {only} names"
+            )
+        for row in found:
+            where = row.directory.resolve()
+            if where in seen:
+                raise InputError(f"{place}: {row.directory} is in {seen[where]} already; give each place once")
+            seen[where] = place
+            row.check()
+        rows += found
+    if not rows:
+        raise InputError(f"{some(list(map(str, places)))}: no summary.json there; run vocoders score (stage 5) first")
     found = {}
     for row in rows:
         found.setdefault(tuple(row.conditions.values()), []).append(row)
@@ -143,46 +191,54 @@ def find_groups(places, *, only="*"):
     ]
 
 
+def _rows(place, only):
+    if not place.is_dir():
+        raise InputError(f"{place}: no such directory; give recipes, or directories that vocoders score has filled")
+    root = place / "exp" if (place / "exp").is_dir() else place
+    rows = [Row(path.parent, root, recipe=recipe_name(root)) for path in root.rglob("summary.json")]
+    return sorted((row for row in rows if fnmatchcase(row.place, only)), key=lambda row: (row.eval_set, row.order))
+
+
 def recipe_name(root):
     """The recipe's directory, as in ``ljspeech/voc1``."""
     return "/".join(Path(root).resolve().parent.parts[-2:])
 
 
 def _titles(groups):
-    titles = [_unique(f"{row.recipe}, {row.eval_set}" for row in members) for members in groups]
-    return [f"{title} ({titles[:at].count(title) + 1})" if titles.count(title) > 1 else title
-            for at, title in enumerate(titles)]  # fmt: skip
-
-
-def _unique(names):
-    return " and ".join(dict.fromkeys(names))
+    titles = [" and ".join(dict.fromkeys(f"{row.recipe}, {row.eval_set}" for row in members)) for members in groups]
+    return [
+        f"{title} ({titles[:at].count(title) + 1})" if titles.count(title) > 1 else title
+        for at, title in enumerate(titles)
+    ]
 
 
 def _apart(row, first, title):
     """In words, in what the conditions of ``row`` differ from those of ``first``."""
     mine, others = row.conditions, first.conditions
     shared = len(set(mine["utterances"]) & set(others["utterances"]))
+    untold = "not told" in (mine["reference"], others["reference"])
     reasons = {
         "utterances": f"{len(mine['utterances'])} utterances, {shared or 'none'} of them among its "
         f"{len(others['utterances'])}",
-        "reference": "other recordings as reference",
-        "mel": _mel_difference(row, first),
+        "reference": "a reference that is not told; score again (stage 5)"
+        if untold
+        else "other recordings as reference",
+        "mel": _mel_difference(row.system, first.system),
         "alignment": f"waves {mine['alignment']}",
     }
     told = [reasons[aspect] for aspect in ASPECTS if mine[aspect] != others[aspect]]
-    if not shared:
+    if not shared and not untold:
         told.remove(reasons["reference"])  # goes without saying
     return f"not in one ranking with {title}: {'; '.join(told)}"
 
 
-def _mel_difference(row, first):
-    mine, others = row.system.get("mel"), first.system.get("mel")
-    if not (mine and others):
+def _mel_difference(mine, others):
+    specs = [system.get("mel") or {} for system in (mine, others)]
+    if not all(specs):
         return "mels that are not told"
-    changed = [
-        f"{key} {mine.get(key)} instead of {others.get(key)}" for key in mine if mine.get(key) != others.get(key)
-    ]
-    return f"other mels ({', '.join(changed)})"
+    changed = [key for key in {**specs[1], **specs[0]} if specs[0].get(key) != specs[1].get(key)]
+    words = [f"{key} {specs[0].get(key)} instead of {specs[1].get(key)}" for key in changed]
+    return f"other mels ({', '.join(words) or mine.get('mel_hash')})"
 
 
 def comparison(groups):
@@ -207,6 +263,7 @@ def _group(group):
         "mel": first.system.get("mel"),
         "mel_hash": first.system.get("mel_hash"),
         "alignment": first.summary["alignment"]["mode"],
+        "test": f"{method(len(group.utterances))}, Holm's correction over the pairs of rows, each score for itself",
         "metrics": metrics,
         "utterances": utterances,
         "rows": rows,
@@ -218,7 +275,8 @@ def _definition(group, name):
     entry = group.entry(name)
     means = [row.metrics[name]["mean"] for row in group.rows if (row.metrics.get(name) or {}).get("mean") is not None]
     keys = ("label", "unit", "better", "definition")
-    return {**{key: entry.get(key, "") for key in keys}, "digits": digits_of(means)}
+    about = {"digits": digits_of(means), "lettered": group.letters[name] is not None}
+    return {**{key: entry.get(key, "") for key in keys}, **about}
 
 
 def _row(group, at):
@@ -226,13 +284,17 @@ def _row(group, at):
     system = row.system
     scores = {name: _plain(row.values(name, group.utterances)[0]) for name in row.metrics}
     means = {
-        name: {**{key: entry.get(key) for key in ("mean", "low", "high", "n")}, "letters": group.letters[name][at]}
+        name: {
+            **{key: entry.get(key) for key in ("mean", "low", "high", "n")},
+            "letters": (group.letters[name] or {at: ""})[at],
+        }
         for name, entry in row.metrics.items()
     }
     return {
         "name": group.names[at],
         "recipe": row.recipe,
         "place": str(row.directory),
+        "work": str(row.root.absolute().parent),
         "kind": system.get("kind") or "other",
         "baseline": system.get("baseline"),
         "parameters": system.get("parameters"),
@@ -243,6 +305,7 @@ def _row(group, at):
         "device": system.get("device"),
         "again": origin(row),
         "facts": row.facts,
+        "settings": flat(row.settings),
         "means": means,
         "scores": scores,
     }

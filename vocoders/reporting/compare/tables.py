@@ -18,17 +18,18 @@ def comparison_markdown(title, contents):
     for group in groups:
         parts.append(f"## {group['title']}")
         parts += [f"{group['apart'][0].upper()}{group['apart'][1:]}."] if group["apart"] else []
+        parts.append(f"n = {group['n']}; differences: {group['test']}.")
         parts.append(markdown(group_table(group)))
-        parts.append("\n".join(f"- {row['name']}: {row['again']}" for row in group["rows"]))
+        parts.append("\n".join(f"- {row['name']}: in {row['recipe']}, {row['again']}" for row in group["rows"]))
     return "\n\n".join(parts) + "\n"
 
 
 def _legend(contents):
     return (
         "Mean ± half-width of the 95 % interval over utterances; ↑ higher is better, ↓ lower is better; RTF is "
-        "computing time over duration, on the device that decoded. Rows of a table that share a letter in a column are "
-        "not known to differ there: paired bootstrap over utterances, Holm's correction over all pairs of the table, "
-        f"level {contents['alpha']:g}. No single score ranks the rows."
+        "computing time over duration, on the device that decoded. Rows that share a letter in a column are not known "
+        f"to differ there at the level of {contents['alpha']:g}; a column without letters would need more than 26. No "
+        "single score ranks the rows."
     )
 
 
@@ -41,9 +42,9 @@ def group_table(group):
         _fact_column("RTF ↓", rows, "rtf", "{:.3g}".format),
         _fact_column("parameters", rows, "parameters", "{:,}".format),
         _fact_column("training", rows, "training_seconds", duration_words),
+        _fact_column("device", rows, "device", str),
     ]
-    title = f"{group['title']}, n = {group['n']}"
-    return Table(title, rows, [column for column in columns if any(cell != NOTHING for cell in column.cells)])
+    return Table(group["title"], rows, [column for column in columns if any(cell != NOTHING for cell in column.cells)])
 
 
 def overview_tables(groups, most=4):

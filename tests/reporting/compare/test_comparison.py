@@ -8,9 +8,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from vocoders import cli
 from vocoders.errors import InputError
-from vocoders.reporting.compare_tables import comparison_csv, comparison_markdown
-from vocoders.reporting.comparison import comparison, find_groups
+from vocoders.io.audio import read_wave, write_wave
+from vocoders.io.files import read_jsonl
+from vocoders.io.tables import write_table
+from vocoders.reporting.compare.comparison import comparison, find_groups
+from vocoders.reporting.compare.tables import comparison_csv, comparison_markdown
+from vocoders.scoring.utterance import wave_digest
 
 
 @pytest.fixture
@@ -35,6 +40,7 @@ def test_rows_of_one_kind_are_one_group_whatever_their_recipe(noisy, add_scored,
         ({"mel_hash": "beef", "mel": {"hop_size": 300}}, "hop_size 300 instead of 256"),
         ({"mel_hash": None, "mel": None}, "mels that are not told"),
         ({"reference": "another"}, "other recordings as reference"),
+        ({"reference": None}, "a reference that is not told; score again"),
         ({"utterances": 11}, "11 utterances, 11 of them among its 12"),
         ({"names": "v"}, "12 utterances, none of them among its 12"),
         ({"align": True}, "each shifted by its lag"),
@@ -88,7 +94,61 @@ def test_a_directory_that_is_given_twice_is_refused(noisy, work):
         find_groups(["r/exp", work / "r/exp/a"])
 
 
-def test_a_place_without_scores_is_refused(noisy, work):
+def test_a_place_without_scores_is_named_and_left_out(noisy, work, caplog):
     (work / "empty").mkdir()
-    with pytest.raises(InputError, match="empty: no summary.json"):
-        find_groups(["r/exp", "empty"])
+    (group,) = find_groups(["r/exp", "empty"])
+    assert len(group.rows) == 3 and "empty: nothing scored there" in caplog.text
+    (group,) = find_groups(["r/exp", "empty"], only="b/*")
+    assert [row.place for row in group.rows] == ["b/decode"]
+    with pytest.raises(InputError, match="empty: no summary.json there"):
+        find_groups(["empty"])
+
+
+def test_no_two_rows_of_a_ranking_have_one_name(add_scored, work):
+    for root in ("one/exp", "two/exp"):
+        add_scored(root, "a/decode", np.zeros(3), system="Net")
+    (group,) = find_groups(["one", "two"])
+    assert group.names == [f"Net ({work.name}/one)", f"Net ({work.name}/two)"]
+    (group,) = find_groups(["one/exp/a/decode/eval", "two/exp/a/decode/eval"])
+    assert len(set(group.names)) == 2
+
+
+def test_rows_from_before_references_were_told_are_compared_with_later_ones(add_scored, work):
+    recordings = {f"u{n:02}": 0.1 * np.random.default_rng(n).standard_normal(800).astype(np.float32) for n in range(3)}
+    for utt, wave in recordings.items():
+        write_wave(work / f"r/data/wav/{utt}.wav", wave, 16000)
+    write_table(work / "r/data/eval/wav.scp", {utt: f"data/wav/{utt}.wav" for utt in recordings})
+    digests = {utt: wave_digest(read_wave(work / f"r/data/wav/{utt}.wav")[0]) for utt in recordings}
+    add_scored("r/exp", "old/decode", np.zeros(3), reference=None)
+    path = add_scored("r/exp", "new/decode", np.ones(3)) / "scores.jsonl"
+    rows = [{**row, "reference": digests[row["utt"]]} for row in read_jsonl(path)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (group,) = find_groups(["r"])
+    assert len(group.rows) == 2
+
+
+def test_means_that_are_not_of_these_scores_are_refused(noisy, work):
+    (work / "r/exp/b/decode/eval/scores.jsonl").unlink()
+    with pytest.raises(InputError, match="summary.json is of 12 utterances, scores.jsonl has 0; score it again"):
+        find_groups(["r"])
+
+
+@pytest.mark.parametrize("option", ["--nj", "--utterances"])
+def test_numbers_that_make_no_sense_leave_nothing(noisy, work, capsys, option):
+    assert cli.main(["compare", "--out", "out", option, "0", "r"]) == 1
+    assert f"{option}: expected a number from 1 on, found 0" in capsys.readouterr().err
+    assert not (work / "out").exists()
+
+
+def test_waves_and_words_are_found_when_scores_lie_elsewhere(add_scored, work):
+    """vocoders score REF DEC SCORES: the waves are where they were decoded."""
+    made = add_scored("r/exp", "a/decode", np.zeros(2), waves=lambda n: np.zeros(100 + n))
+    scores = work / "r/scores/eval"
+    scores.mkdir(parents=True)
+    summary = json.loads((made / "summary.json").read_text())
+    (scores / "summary.json").write_text(json.dumps({**summary, "decoded": "exp/a/decode/eval/wav.scp"}))
+    (made / "scores.jsonl").rename(scores / "scores.jsonl")
+    write_table(work / "r/data/eval/text", {"u00": "nought", "u01": "one"})
+    (group,) = find_groups([scores])
+    assert group.rows[0].waves == {f"u{n:02}": str(made / f"wav/u{n:02}.wav") for n in range(2)}
+    assert group.texts["u01"] == "one" and group.seconds["u01"] == pytest.approx(101 / 16000)

@@ -1,0 +1,78 @@
+"""Mends what has only one right answer in a data directory; what needs a decision stays as it is, and is a fault."""
+
+import shutil
+from pathlib import Path
+
+from vocoders.data.directory import TABLES, utterances_by_speaker
+from vocoders.io.files import atomic_path, write_text
+from vocoders.io.tables import scan_table
+
+BACKUP = ".backup"
+
+
+def fix(path) -> list[str]:
+    """Sorts tables, takes out empty lines and exact repetitions, and makes spk2utt what utt2spk says.
+
+    No entry is lost: lines of one id that differ stay both.  The table as it was is kept in ``.backup/`` under a new
+    name.  Returns a sentence for each table that was changed.
+    """
+    path = Path(path)
+    done = [_tidy(path / name) for name in TABLES if (path / name).is_file()]
+    return [sentence for sentence in [*done, _speakers(path)] if sentence]
+
+
+def _tidy(file: Path) -> str | None:
+    content = file.read_bytes()
+    try:
+        lines = content.decode("utf-8").splitlines()
+    except UnicodeDecodeError:
+        return None
+    filled = [line.rstrip() for line in lines if line.strip()]
+    distinct = list(dict.fromkeys(filled))
+    tidy = sorted(distinct, key=lambda line: line.split(maxsplit=1)[0])
+    changes = {
+        f"{len(lines) - len(filled)} empty line(s) taken out": len(lines) > len(filled),
+        f"{len(filled) - len(distinct)} repeated line(s) taken out": len(filled) > len(distinct),
+        "sorted": tidy != distinct,
+        "Windows line ends replaced": b"\r\n" in content,
+    }
+    return _replace(file, tidy, [change for change, is_so in changes.items() if is_so])
+
+
+def _speakers(path: Path) -> str | None:
+    speaker, faults = scan_table(path / "utt2spk")
+    if not speaker or faults:
+        return None
+    expected = [f"{spk} {' '.join(utts)}" for spk, utts in sorted(utterances_by_speaker(speaker).items())]
+    file = path / "spk2utt"
+    found = file.read_bytes().decode("utf-8", errors="replace").splitlines() if file.exists() else None
+    if found is not None and sorted(map(_members, found)) == sorted(map(_members, expected)):
+        return None
+    return _replace(file, expected, ["made from utt2spk"])
+
+
+def _members(line: str) -> tuple[str, list[str]]:
+    speaker, *utterances = line.split() or [""]
+    return speaker, sorted(utterances)
+
+
+def _replace(file: Path, lines: list[str], changes: list[str]) -> str | None:
+    if not changes:
+        return None
+    kept = ""
+    if file.exists():
+        kept = f"; as it was: {_keep(file)}"
+    write_text(file, "".join(f"{line}\n" for line in lines))
+    return f"{file}: {', '.join(changes)}{kept}"
+
+
+def _keep(file: Path) -> Path:
+    """Copies it to a name in the backup folder that nothing has yet."""
+    folder = file.parent / BACKUP
+    number = 1
+    while (folder / f"{file.name}.{number}").exists():
+        number += 1
+    backup = folder / f"{file.name}.{number}"
+    with atomic_path(backup) as partial:
+        shutil.copyfile(file, partial)
+    return backup
