@@ -11,8 +11,9 @@ from scipy import stats
 
 from vocoders import cli
 from vocoders.listening.analysis import analyse, holm
-from vocoders.listening.answers import read_all
+from vocoders.listening.answers import Answers, read_all
 from vocoders.listening.collect import collect
+from vocoders.listening.summary import markdown
 
 QUALITY = {"reference": 100, "clean": 85, "hissing": 60, "dull": 40, "broken": 20, "anchor 3.5 kHz": 30}
 
@@ -78,8 +79,8 @@ def test_who_takes_the_anchor_of_7_khz_for_the_reference_is_excluded(make, answe
     assert list(analysed(key, paths)["excluded"]) == ["bad"]
 
 
-def test_preferences_have_scipys_p_corrected(make, answer):
-    """clean wins always; dull and broken are liked as it comes."""
+def test_preferences_and_their_p_corrected(make, answer):
+    """clean wins always, which four listeners can say four times; dull and broken are liked as it comes."""
     _folder, key = make("ab", pairs=[(1, 2), (3, 4)])
     random = np.random.default_rng(3)
 
@@ -89,10 +90,97 @@ def test_preferences_have_scipys_p_corrected(make, answer):
     summary = analysed(key, [answer(key, f"l{n}", rate) for n in range(4)])
     sure, open_ = summary["pairs"]
     assert (sure["first"], sure["prefer_first"], sure["prefer_second"], sure["mean"]) == ("clean", 20, 0, 1)
-    assert sure["p"] == pytest.approx(stats.binomtest(20, 20).pvalue) and sure["p_holm"] == pytest.approx(2 * sure["p"])
+    exact = stats.binomtest(4, 4)
+    assert sure["p"] == pytest.approx(exact.pvalue) and sure["p_holm"] == pytest.approx(2 * sure["p"])
+    assert (sure["low"], sure["high"]) == pytest.approx(tuple(exact.proportion_ci()))
     votes = open_["prefer_first"], open_["prefer_second"]
-    assert sum(votes) == 20 and open_["p"] == pytest.approx(stats.binomtest(votes[0], 20).pvalue)
-    assert open_["p_holm"] == open_["p"] and open_["low"] < 0.5 < open_["high"] and open_["mean"] == votes[0] / 20
+    assert (
+        sum(votes) == 20
+        and 0.05 < open_["p"] == open_["p_holm"]
+        and open_["low"] < 0.5 < open_["high"]
+        and open_["mean"] == votes[0] / 20
+    )
+
+
+def preferred(votes):
+    """What ab finds for votes [listeners, utterances]: 1 for the first of two systems, 0 for the other, or .5."""
+    votes = np.asarray(votes)
+    screens = [
+        {"id": f"s{n}", "utterance": f"u{n:02}", "training": False, "check": False, "items": {"a": "one", "b": "two"}}
+        for n in range(votes.shape[1])
+    ]
+    settings = {"mode": "ab", "systems": {"one": "one", "two": "two"}, "utterances": [s["utterance"] for s in screens]}
+    key = {"settings": settings, "screens": screens, "test": "0", "loudness": -23.0}
+    answers = [
+        Answers(f"l{at}", Path(), {f"s{n}": {"a": vote, "b": 1 - vote} for n, vote in enumerate(row.tolist())})
+        for at, row in enumerate(votes)
+    ]
+    summary = analyse(answers, key)
+    (row,) = summary["pairs"]
+    return row, markdown(summary)
+
+
+@pytest.mark.parametrize(("listeners", "utterances"), [(10, 8), (20, 8), (4, 4)])
+@pytest.mark.parametrize(("of_listeners", "of_utterances"), [(1, 0.5), (0.5, 1)])
+def test_without_a_preference_p_keeps_its_level(listeners, utterances, of_listeners, of_utterances):
+    """Random leanings of listeners and utterances, none overall: 5 % of p are below .05, with a standard error of 1.1 %
+    over 400 draws; those of a sign test over all votes would be several times as many, but for the few of four by four.
+    """
+    random = np.random.default_rng(0)
+    found, pooled = [], []
+    for _ in range(400):
+        leaning = of_listeners * random.normal(size=(listeners, 1)) + of_utterances * random.normal(size=utterances)
+        votes = (random.random((listeners, utterances)) < 1 / (1 + np.exp(-leaning))).astype(float)
+        row, _text = preferred(votes)
+        found.append(row["p"])
+        pooled.append(stats.binomtest(int(votes.sum()), votes.size).pvalue)
+        assert 0 <= row["low"] <= row["mean"] <= row["high"] <= 1
+        inside = row["low"] <= 0.5 <= row["high"]
+        assert inside == (row["p"] >= 0.05)
+    assert np.mean(np.array(found) < 0.05) <= 0.08
+    assert listeners == 4 or np.mean(np.array(pooled) < 0.05) > 0.13
+
+
+def test_p_finds_what_all_agree_on_but_one():
+    votes = np.ones((10, 8))
+    votes[3, 4] = 0
+    row, _text = preferred(votes)
+    assert row["p"] < 1e-4 and 0.9 < row["low"] < row["high"] <= 1
+    row, _text = preferred(1 - votes)
+    assert row["p"] < 1e-4 and 0 <= row["low"] < row["high"] < 0.1
+
+
+@pytest.mark.parametrize(
+    ("shape", "counted", "notes"),
+    [
+        ((2, 4), 2, "interval if any, of 2 votes"),
+        ((8, 3), 3, "interval if any, of 3 votes"),
+        ((1, 8), 8, "of one listener, it says nothing of others"),
+        ((5, 1), 5, "No intervals: one utterance says nothing of others."),
+    ],
+)
+def test_votes_that_are_all_alike_count_no_more_than_are_independent(shape, counted, notes):
+    row, text = preferred(np.ones(shape))
+    exact = stats.binomtest(counted, counted)
+    ends = (None, None) if shape[1] == 1 else tuple(exact.proportion_ci())
+    assert (row["p"], row["low"], row["high"]) == pytest.approx((exact.pvalue, *ends)) and notes in text
+    row, text = preferred(np.full(shape, 0.5))
+    assert (row["p"], row["low"], row["high"]) == (1, None, None) and "No intervals: " in text
+
+
+def test_no_interval_leaves_the_scale(make, answer):
+    """All at the top but one."""
+    _folder, key = make("mushra", systems=["clean", "dull"])
+
+    def rate(number):
+        odd = {("clean", "u1"): 0} if number == 0 else {}
+        return lambda system, utt: odd.get((system, utt), 0 if system in ("dull", "anchor 3.5 kHz") else 100)
+
+    summary = analysed(key, [answer(key, f"l{n}", rate(n)) for n in range(2)])
+    clean = next(row for row in summary["systems"] if row["system"] == "clean")
+    difference = next(row for row in summary["differences"] if (row["system"], row["minus"]) == ("clean", "dull"))
+    assert clean["low"] < clean["mean"] == 90 and difference["mean"] == 90
+    assert clean["high"] == difference["high"] == 100
 
 
 def test_no_preference_is_half_a_vote_and_no_evidence(make, answer):
@@ -168,6 +256,21 @@ def test_one_listener_alone_speaks_for_no_other(make, answer):
     assert "with one listener they say nothing of others" in collect([path], folder / "key.json")
 
 
+def test_notes_explain_what_is_there(make, answer):
+    """Nothing of intervals and stars, where the tables have none."""
+    folder, key = make("mos", utterances=1, systems=["clean", "dull"])
+    text = collect([answer(key, f"l{n}", lambda system, _utterance: 4) for n in range(5)], folder / "key.json")
+    assert "- 5 listeners, 1 utterance; n counts" in text and "- No intervals: " in text
+    assert "Intervals:" not in text and "*" not in text
+    folder, key = make("mos", folder="more", systems=["clean", "dull"])
+    rates = {"clean": 4, "dull": 2}
+    text = collect(
+        [answer(key, f"l{n}", lambda system, _utterance: rates[system]) for n in range(5)], folder / "key.json"
+    )
+    assert "- 5 listeners, 5 utterances;" in text and "- Intervals: " in text
+    assert "[+2.00, +2.00] *" in text and "\n- * the interval of the difference excludes 0" in text
+
+
 def changed(change):
     def break_it(path):
         found = json.loads(path.read_text())
@@ -190,6 +293,7 @@ def cut(path):
 
 
 BAD = {
+    "nested": (lambda path: path.write_text("[" * 100_000), "anna.json: is not JSON (…); ask for the file again"),
     "torn": (cut, "anna.json: is not JSON (…); ask for the file again"),
     "binary": (lambda path: path.write_bytes(b"\xff\xd8"), "anna.json: is not JSON (…); ask for the file again"),
     "a list": (lambda path: path.write_text("[]"), "anna.json: is not a result of a listening test; give …"),

@@ -56,18 +56,22 @@ def test_files_and_page_tell_nothing(mode, make, exp):
     assert times == sorted(times)  # written in the order of names that tell nothing
 
 
-def test_no_place_on_the_page_is_the_references_own(make):
+@pytest.mark.parametrize(("compared", "anchors"), [(SYSTEMS, (3.5,)), (SYSTEMS[:1], ())])
+def test_no_place_on_the_page_is_the_references_own(compared, anchors, make):
     """Over seeds, the hidden reference is anywhere in the page's lists and in the folder."""
     places, ranks = Counter(), []
     for seed in range(12):
-        _folder, key = make("mushra", folder=f"test{seed}", seed=seed, training=False)
+        options = {"seed": seed, "training": False, "systems": compared, "anchors": anchors}
+        _folder, key = make("mushra", folder=f"test{seed}", **options)
+        items = len(key["screens"][0]["items"])
+        assert items == 1 + len(compared) + len(anchors)
         for screen in key["screens"]:
             systems = list(screen["items"].values())
             places[systems.index("reference")] += 1
             names = sorted([screen["reference"], *screen["items"]])
             ranks.append(names.index(screen["reference"]))
-    assert stats.chisquare([places[place] for place in range(6)]).pvalue > 1e-3
-    assert stats.chisquare([ranks.count(rank) for rank in range(7)]).pvalue > 1e-3
+    assert stats.chisquare([places[place] for place in range(items)]).pvalue > 1e-3
+    assert stats.chisquare([ranks.count(rank) for rank in range(items + 1)]).pvalue > 1e-3
 
 
 def test_samples_sound_as_their_systems(make, exp):
@@ -144,6 +148,39 @@ def test_the_same_again_is_the_same_and_goes_on(make):
         ("listen --anchors 9 --reference exp/dull out exp/clean", "--anchors: a low-pass of 9 kHz needs a …"),
         ("listen --anchors 0 --reference exp/dull out exp/clean", "--anchors: expected kHz above 0, found 0"),
         ("listen --key k.json out exp/clean", "--key belongs to --collect; to make a test, leave it out"),
+        *(
+            (
+                f"listen --mode {mode} {option} out exp/clean exp/dull",
+                f"{option.split()[0]} belongs to --mode {theirs}; with --mode {mode}, leave it out",
+            )
+            for mode, option, theirs in [
+                ("ab", "--anchors 3.5", "mushra"),
+                ("mos", "--pairs 1:2", "ab"),
+                ("mos", "--checks 2", "ab"),
+                ("ab", "--half_steps", "mos"),
+            ]
+        ),
+        *(
+            (
+                f"listen --collect {option} key.json",
+                f"{option.split()[0]} belongs to making a test; with --collect, leave it out",
+            )
+            for option in [
+                "--mode ab",
+                "--reference exp/dull",
+                "--utterances 3",
+                "--seed 1",
+                "--anchors 3.5",
+                "--pairs 1:2",
+                "--checks 2",
+                "--half_steps",
+                "--training false",
+                "--loudness -20",
+                "--sample_rate 8000",
+                "--title A",
+                "--intro latin",
+            ]
+        ),
         ("listen --mode ab out exp/clean other", "no utterance is in all of exp/clean, other; were they …"),
         ("listen --mode mos --intro latin out exp/clean", "--intro: latin: not UTF-8 text (…)"),
         ("listen --mode mos --intro none out exp/clean", "none: No such file or directory"),
@@ -174,6 +211,30 @@ def test_another_test_in_the_same_folder_is_refused(exp, tmp_path, capsys):
         assert cli.main([*command, *change]) == 1
         assert "out: holds another listening test; name another directory" in capsys.readouterr().err
     assert contents(tmp_path) == before
+
+
+def test_folders_in_another_order_are_another_test(exp, tmp_path, capsys):
+    """Of the same waves, but pairs and names would change, and what was sent could not be collected any more."""
+    command = ["listen", "--mode", "ab", "--utterances", "2", str(tmp_path / "out")]
+    assert cli.main([*command, str(exp / "clean"), str(exp / "dull")]) == 0
+    before, key = contents(tmp_path), (tmp_path / "out/key.json").read_bytes()
+    assert cli.main([*command, str(exp / "dull"), str(exp / "clean")]) == 1
+    assert "out: holds another listening test; name another directory" in capsys.readouterr().err
+    assert contents(tmp_path) == before and (tmp_path / "out/key.json").read_bytes() == key
+
+
+def test_a_seed_alone_tells_no_name(exp, tmp_path, monkeypatch):
+    """Two tests that differ in one sample of one wave, which listeners do not have, share nothing that is drawn."""
+    monkeypatch.chdir(tmp_path)
+    made = []
+    for number in range(2):
+        samples, rate = soundfile.read(exp / "clean/wav/u0.wav", dtype="int16")
+        samples[5] += number
+        soundfile.write("mine.wav", samples, rate)
+        Path("wav.scp").write_text("u0 mine.wav\n")
+        made.append(build(f"out{number}", ["mine=wav.scp"], mode="mos", seed=7, training=False))
+    one, other = ({key["test"], key["order_seed"], *utterance_of(key)} for key in made)
+    assert len(one) == 3 and not one & other
 
 
 def test_systems_have_the_names_of_their_tables(exp, tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from vocoders.scoring.bootstrap import crossed_interval, mean_interval
+from vocoders.scoring.bootstrap import crossed_interval, crossed_p, mean_interval
 
 
 def test_the_interval_of_many_values_is_the_normal_one():
@@ -50,6 +50,16 @@ def test_the_crossed_interval_of_trainings_that_alone_differ_is_that_of_student(
     found = crossed_interval(np.array([[1.0], [2.0], [4.0]]) * np.ones((3, 5)))
     theirs = stats.t.interval(0.95, 2, loc=7 / 3, scale=stats.sem([1, 2, 4]))
     assert (found.low, found.high) == pytest.approx(theirs) and found.n == 5
+    p = crossed_p(np.array([[1.0], [2.0], [4.0]]) * np.ones((3, 5)), 0.5)
+    assert p == pytest.approx(stats.ttest_1samp([1, 2, 4], 0.5).pvalue)
+
+
+def test_values_that_cancel_out_have_the_interval_of_their_spread():
+    """Rows and columns are all of one mean, which says nothing of how sure it is."""
+    values = np.kron(np.ones((2, 2)), [[0.0, 1.0], [1.0, 0.0]])
+    found = crossed_interval(values)
+    assert (found.low, found.high) == pytest.approx(stats.t.interval(0.95, 9, 0.5, np.sqrt(4 / 9 / 16)))
+    assert crossed_p(values, 0.5) == 1 and crossed_p(values, found.low) == pytest.approx(0.05)
 
 
 def test_one_training_has_the_interval_of_its_utterances():

@@ -14,6 +14,7 @@ with p values, and writes listening.md and listening.json beside the key.
   vocoders listen --collect --key test/key.json results/*.json
 """
 
+import inspect
 from typing import Literal
 
 
@@ -23,9 +24,9 @@ def main(
     reference: str | None = None,
     utterances: int | None = None,
     seed: int | None = None,
-    anchors: str = "3.5",
+    anchors: str | None = None,
     pairs: str | None = None,
-    checks: int = 2,
+    checks: int | None = None,
     half_steps: bool = False,
     training: bool = True,
     loudness: float = -23.0,
@@ -41,11 +42,13 @@ def main(
         mode: what a screen asks for.
         reference: data directory or wav.scp of the recordings, for mushra.
         utterances: how many, spread over those that all systems have; by default 8, or all if fewer.
-        seed: number that all random choices, and the names of samples, come from; drawn by default, and kept in the
-            key.  Who knows it can tell the samples.
-        anchors: cut-off frequencies in kHz of the low-pass anchors of mushra; 3.5,7 for both of the standard.
+        seed: number that all random choices, and the names of samples, come from, together with the settings and
+            waves; drawn by default, and kept in the key.
+        anchors: cut-off frequencies in kHz of the low-pass anchors of mushra; by default 3.5; 3.5,7 for both of the
+            standard.
         pairs: the pairs to compare in ab, by the numbers of the folders (1:2,1:3); by default all.
-        checks: how many screens of ab have the same sample in loud noise: who does not hear that is excluded.
+        checks: how many screens of ab have the same sample in loud noise: who does not hear that is excluded; by
+            default 2.
         half_steps: allow 1.5, 2.5, ... in mos.
         training: begin with a screen (mos: two) for practice, which does not count.
         loudness: of all samples, in LUFS; less if a peak would go above -1 dBFS.
@@ -55,9 +58,11 @@ def main(
         collect: put the results together.
         key: key.json of the test, to collect.
     """
+    given = dict(locals())
     if collect:
         from vocoders.listening.collect import collect as gather
 
+        _refuse_building(given)
         print(gather(paths, key), end="")
         return
     from vocoders.errors import InputError
@@ -66,7 +71,10 @@ def main(
     if key:
         raise InputError("--key belongs to --collect; to make a test, leave it out")
     how = {"utterances": utterances, "seed": seed, "checks": checks, "half_steps": half_steps, "training": training}
-    chosen = {"anchors": _numbers(anchors, float, "--anchors"), "pairs": _pair_numbers(pairs)}
+    chosen = {
+        "anchors": None if anchors is None else _numbers(anchors, float, "--anchors"),
+        "pairs": None if pairs is None else _pair_numbers(pairs),
+    }
     page = {"title": title, "intro": _text(intro) if intro else None}
     level = {"loudness": loudness, "sample_rate": sample_rate}
     output, *directories = paths
@@ -74,6 +82,15 @@ def main(
     counted = sum(not screen["training"] for screen in made["screens"])
     print(f"{counted} screens, {made['loudness']:.1f} LUFS, seed {made['seed']}")
     print(f"for listeners: {output.rstrip('/')}/send")
+
+
+def _refuse_building(given):
+    """What asks for another test would change nothing in the results of this one."""
+    from vocoders.errors import InputError
+
+    for name, parameter in inspect.signature(main).parameters.items():
+        if name not in ("paths", "collect", "key") and given[name] != parameter.default:
+            raise InputError(f"--{name} belongs to making a test; with --collect, leave it out")
 
 
 def _text(path):
@@ -100,6 +117,6 @@ def _pair_numbers(text):
     from vocoders.errors import InputError
 
     try:
-        return [tuple(map(int, pair.split(":"))) for pair in text.split(",")] if text else None
+        return [tuple(map(int, pair.split(":"))) for pair in text.split(",")]
     except ValueError:
         raise InputError(f"--pairs: expected pairs of numbers such as 1:2,1:3; found {text!r}") from None

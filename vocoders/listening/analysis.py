@@ -8,13 +8,15 @@ from scipy import stats
 from vocoders.errors import InputError
 from vocoders.listening import answers as read
 from vocoders.listening import design
-from vocoders.scoring.bootstrap import crossed_interval
+from vocoders.scoring.bootstrap import crossed_interval, crossed_p
 
 REFERENCE_LEAST = 90  # ITU-R BS.1534-3: of the hidden reference, and at most for the anchor of 7 kHz
 SCREENS_WRONG = 0.15  # more than that share
 CHECKS_WRONG = 0.25  # of the ab screens with the same wave in noise
 UNLIKE_OTHERS = 0.25  # correlation of ratings with the mean of the others'
-INTERVAL = "95 %, for other listeners and other utterances: both random, crossed (Satterthwaite)"
+INTERVAL = (
+    "95 %, for other listeners and other utterances: both random, crossed (Satterthwaite); cut at the ends of the scale"
+)
 
 
 def analyse(answers, key):
@@ -56,18 +58,19 @@ def _ratings(answers, key):
     names = dict.fromkeys(system for screen in read.counted(key) for system in screen["items"].values())
     values = {system: read.values(answers, key, system) for system in names}
     ranked = sorted(values, key=lambda system: -values[system].mean())
+    low, high = design.scale(key["settings"]["mode"])[:2]
     return {
-        "systems": [{"system": system, **_interval(values[system])} for system in ranked],
+        "systems": [{"system": system, **_interval(values[system], low, high)} for system in ranked],
         "differences": [
-            {"system": better, "minus": worse, **_interval(values[better] - values[worse])}
+            {"system": better, "minus": worse, **_interval(values[better] - values[worse], low - high, high - low)}
             for better, worse in combinations(ranked, 2)
         ],
     }
 
 
 def _preferences(answers, key):
-    """For each pair the votes, the share of the first (no preference is half a vote), and p of the sign test over votes
-    with a preference, exact and corrected by Holm for the number of pairs."""
+    """For each pair the votes, the share of the first (no preference is half a vote), and p of a share of one half,
+    also corrected by Holm for the number of pairs."""
     pairs = {}
     for screen in read.counted(key):
         if not screen["check"]:
@@ -82,21 +85,47 @@ def _preference(pair, screens, answers, key):
     first, second = sorted(pair, key=[*key["settings"]["systems"]].index)
     names = {screen["id"]: name for screen in screens for name, system in screen["items"].items() if system == first}
     values = np.array([[each.ratings[screen][name] for screen, name in names.items()] for each in answers], float)
-    won, lost = int((values == 1).sum()), int((values == 0).sum())
+    won, lost = _votes(values)
     return {
         "first": first,
         "second": second,
         "prefer_first": won,
         "prefer_second": lost,
         "no_preference": values.size - won - lost,
-        "p": float(stats.binomtest(won, won + lost).pvalue) if won + lost else 1.0,
-        **_interval(values),
+        **_share(values),
     }
 
 
-def _interval(values):
-    """``n`` is the number of ratings: listeners times utterances."""
-    return {**crossed_interval(values)._asdict(), "n": values.size}
+def _votes(values):
+    return int((values == 1).sum()), int((values == 0).sum())
+
+
+def _share(values):
+    """The mean of ``values`` [listeners, utterances], its interval, and p of one half.
+
+    A sign test over all votes would take those of one listener, or on one utterance, for independent: where both have
+    leanings of their own it finds a preference, when there is none, several times too often.  So p is that of the
+    crossed model.  With one listener, or one utterance, it is the sign test's.  Votes that are all alike have no spread
+    to judge by: they count as no more votes than there are listeners, or utterances, if those are fewer.
+    """
+    figures = _interval(values, 0, 1)
+    fewer, alike = min(values.shape), np.ptp(values) == 0
+    if fewer > 1 and not alike:
+        return {**figures, "p": crossed_p(values, 0.5)}
+    won, lost = _votes(values.ravel()[:fewer] if fewer > 1 else values)
+    if not won + lost:
+        return {**figures, "low": None, "high": None, "p": 1.0}
+    test = stats.binomtest(won, won + lost)
+    if alike and figures["low"] is not None:
+        figures["low"], figures["high"] = map(float, test.proportion_ci())  # Clopper and Pearson 1934
+    return {**figures, "p": float(test.pvalue)}
+
+
+def _interval(values, low, high):
+    """Within what the mean can be, ``low`` to ``high``; ``n`` is the number of ratings: listeners times utterances."""
+    interval = crossed_interval(values)
+    ends = {} if interval.low is None else {"low": max(interval.low, low), "high": min(interval.high, high)}
+    return {**interval._asdict(), **ends, "n": values.size}
 
 
 def _mushra_screening(answers, key):

@@ -108,7 +108,7 @@ def _check_ratings(ratings, items, scale, where, *, both):
 def _object(path):
     try:
         found = json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:  # not read_json: what it advises is not ours to do
+    except (ValueError, RecursionError) as error:  # not read_json: what it advises is not ours to do
         raise InputError(f"{path}: is not JSON ({error}); ask for the file again") from None
     if not isinstance(found, dict):
         raise InputError(f"{path}: is not a result of a listening test; give the files that listeners downloaded")

@@ -4,7 +4,8 @@ OUT/send/index.html       the page, for listeners; it needs the folder beside it
 OUT/send/audio/<name>.js  a sample each: the base64 text of a WAV in a call, since pages on a disk may load scripts only
 OUT/key.json              what each name is; stays here
 
-All that is random comes from one number, which the key has: the names too, by SHA-256.  Whoever knows it can tell them.
+All that is random, the names too, comes by SHA-256 from the seed and the settings, which the key has.  Digests of the
+waves are among the settings: a listener who tries small seeds cannot tell the names.
 """
 
 import base64
@@ -28,7 +29,8 @@ from vocoders.listening.stimuli import encoded, low_passed, match_levels, noisy,
 from vocoders.log import progress
 
 KIND = "key of a listening test"
-UTTERANCES = 8
+UTTERANCES, ANCHORS, CHECKS = 8, (3.5,), 2
+OPTIONS = {"anchors": "mushra", "pairs": "ab", "checks": "ab", "half_steps": "mos"}  # what has a meaning in one mode
 log = logging.getLogger(__name__)
 
 
@@ -40,9 +42,9 @@ def build(
     reference=None,
     utterances=None,
     seed=None,
-    anchors=(3.5,),
+    anchors=None,
     pairs=None,
-    checks=2,
+    checks=None,
     training=True,
     half_steps=False,
     loudness=-23.0,
@@ -53,11 +55,13 @@ def build(
     """Writes the test and returns its key; the same call again leaves the same files.
 
     ``directories`` hold a wav.scp each, and may be given as NAME=DIRECTORY; ``reference`` is one more, or a table.
-    ``pairs`` are of numbers, the first directory being 1.  ``seed`` is drawn if it is not given.  ``intro`` is what the
-    page says before its first screen, in paragraphs.  Raises InputError, before anything is written, when there is
-    nothing to compare, an utterance is not there in all, or the waves do not fit each other.
+    ``anchors`` (kHz, by default 3.5) are for mushra; ``pairs`` (of numbers, the first directory being 1) and ``checks``
+    (by default 2) for ab; ``half_steps`` for mos.  ``seed`` is drawn if it is not given.  ``intro`` is what the page
+    says before its first screen, in paragraphs.  Raises InputError, before anything is written, when there is nothing
+    to compare, an option is of another mode, an utterance is not there in all, or the waves do not fit each other.
     """
     output = Path(output)
+    _refuse_foreign(mode, anchors=anchors, pairs=pairs, checks=checks, half_steps=half_steps or None)
     tables = _tables(directories, reference, mode)
     systems = [system for system in tables if system != design.REFERENCE]
     chosen, spare = _choose(tables, utterances, training)
@@ -67,35 +71,42 @@ def build(
         "reference": reference,
         "utterances": chosen,
         "training": spare,
-        "anchors": list(anchors) if mode == "mushra" else [],
-        "pairs": _pairs(pairs, systems) if mode == "ab" else None,
-        "checks": checks if mode == "ab" else 0,
-        "half_steps": half_steps if mode == "mos" else False,
+        "anchors": list(ANCHORS if anchors is None else anchors) if mode == "mushra" else [],
+        "pairs": _pairs(pairs, systems),
+        "checks": (CHECKS if checks is None else checks) if mode == "ab" else 0,
+        "half_steps": half_steps,
         "loudness": loudness,
         "sample_rate": sample_rate,
         "waves": {system: _digest(table, [*chosen, spare] if spare else chosen) for system, table in tables.items()},
     }
     seed = _seed(output, settings, seed)
-    test = _digits(seed, json.dumps(settings, sort_keys=True))
+    secret = _secret(seed, settings)
     how = {key: settings[key] for key in ("training", "anchors", "pairs", "checks")}
-    screens = [_with_names(screen, seed) for screen in design.screens(mode, systems, chosen, seed=seed, **how)]
+    screens = [_with_names(screen, secret) for screen in design.screens(mode, systems, chosen, seed=secret, **how)]
     waves, reached, rate = _waves(screens, tables, settings)
     key = {
         "kind": KIND,
-        "test": test,
+        "test": _digits(secret, "test"),
         "seed": seed,
-        "order_seed": _digits(seed, "order"),
+        "order_seed": _digits(secret, "order"),
         "settings": settings,
         "loudness": reached,
         "sample_rate": rate,
         "provenance": provenance.collect(),
         "screens": sorted(screens, key=lambda screen: screen["id"]),  # by what tells nothing
     }
-    _write(output, key, waves, title=title, intro=intro)
+    _write(output, key, waves, secret, title=title, intro=intro)
     return key
 
 
-def _write(output, key, waves, *, title, intro):
+def _refuse_foreign(mode, **given):
+    """What is given but not of this mode would be left out without a word."""
+    for option, value in given.items():
+        if value is not None and OPTIONS[option] != mode:
+            raise InputError(f"--{option} belongs to --mode {OPTIONS[option]}; with --mode {mode}, leave it out")
+
+
+def _write(output, key, waves, secret, *, title, intro):
     """The page last: with it, the test is complete."""
     send = output / "send"
     (send / "index.html").unlink(missing_ok=True)
@@ -109,7 +120,7 @@ def _write(output, key, waves, *, title, intro):
             path.unlink()
     remove_partials(audio)
     for name in progress(sorted(names), unit="sample", desc=f"write {send}"):  # so that times of files tell nothing
-        random = np.random.default_rng(int(_digits(key["seed"], f"dither {name}"), 16))
+        random = np.random.default_rng(int(_digits(secret, f"dither {name}"), 16))
         text = base64.b64encode(encoded(waves[names[name]], key["sample_rate"], random)).decode()
         write_text(audio / f"{name}.js", f'receive("{name}", "{text}");\n')
     write_page(send / "index.html", key, title=title, intro=intro)
@@ -120,14 +131,15 @@ def _samples(screen):
     return {**({screen["reference"]: design.REFERENCE} if screen["reference"] else {}), **screen["items"]}
 
 
-def _with_names(screen, seed):
-    """The screen with names that tell nothing: an id, and ``items`` by name; in order of their names for MUSHRA."""
+def _with_names(screen, secret):
+    """The screen with names that tell nothing: an id, and ``items`` by name; in order of their names for MUSHRA, where
+    the design has the reference first."""
     place = json.dumps(screen)
-    named = {_digits(seed, f"{place} item {system}"): system for system in screen["items"]}
-    if len(named) > 2:
+    named = {_digits(secret, f"{place} item {system}"): system for system in screen["items"]}
+    if screen["reference"]:
         named = dict(sorted(named.items()))
-    reference = _digits(seed, f"{place} reference") if screen["reference"] else None
-    return {**screen, "id": _digits(seed, place), "reference": reference, "items": named}
+    reference = _digits(secret, f"{place} reference") if screen["reference"] else None
+    return {**screen, "id": _digits(secret, place), "reference": reference, "items": named}
 
 
 def _waves(screens, tables, settings):
@@ -239,12 +251,24 @@ def _seed(output, settings, seed):
     path = output / "key.json"
     if path.exists():
         old = read_json(path)
-        if old.get("settings") != settings or seed not in (None, old["seed"]):
+        same = _plain(old.get("settings")) == _plain(settings) and seed in (None, old["seed"])
+        if not same or old["test"] != _digits(_secret(old["seed"], settings), "test"):
             raise InputError(f"{output}: holds another listening test; name another directory, or remove that one")
         return old["seed"]
     if output.exists() and any(output.iterdir()):
         raise InputError(f"{output}: is not empty; name another directory")
     return secrets.randbits(48) if seed is None else seed
+
+
+def _plain(settings):
+    """As text, since the order of systems counts: pairs, and with them names, depend on it."""
+    return json.dumps(settings)
+
+
+def _secret(seed, settings):
+    """Of names and waves, not of where they lie: the same test can be made again elsewhere."""
+    known = {**settings, "systems": [*settings["systems"]], "reference": bool(settings["reference"])}
+    return hashlib.sha256(f"{seed}/{_plain(known)}".encode()).hexdigest()
 
 
 def _digest(table, utterances):
@@ -257,5 +281,5 @@ def _content(source):
     return sha256(source) if Path(source).is_file() else source
 
 
-def _digits(seed, what):
-    return hashlib.sha256(f"{seed}/{what}".encode()).hexdigest()[:12]
+def _digits(secret, what):
+    return hashlib.sha256(f"{secret}/{what}".encode()).hexdigest()[:12]

@@ -40,21 +40,43 @@ def _preferences(summary):
 
 def _notes(summary):
     listeners = len(summary["listeners"])
-    yield f"{listeners} listener{'s' * (listeners != 1)}, {summary['utterances']} utterances; n counts ratings."
-    if listeners == 1:
+    utterances = summary["utterances"]
+    yield f"{_counted(listeners, 'listener')}, {_counted(utterances, 'utterance')}; n counts ratings."
+    rows = summary["pairs"] if summary["mode"] == "ab" else summary["systems"]
+    if utterances == 1:
+        yield "No intervals: one utterance says nothing of others."
+    elif all(row["low"] is None for row in rows):
+        yield "No intervals: nobody had a preference."
+    elif listeners == 1:
         yield "Intervals: 95 %, bootstrap over utterances; with one listener they say nothing of others."
     else:
         yield f"Intervals: {summary['interval']}."
     if summary["mode"] == "ab":
-        yield (
-            "p: exact sign test over the votes with a preference, as if all were independent; Holm corrects for the "
-            "number of pairs. Shares count no preference as half."
-        )
-    else:
+        yield from _notes_on_preferences(rows, listeners, utterances)
+    elif any(_mark(row) for row in summary["differences"]):
         yield "* the interval of the difference excludes 0; it is not corrected for the number of differences."
     yield f"All at {summary['loudness']:.1f} LUFS (ITU-R BS.1770)."
     yield from (f"Excluded: {listener} {why}." for listener, why in summary["excluded"].items())
     yield from (f"Unusual, but counted: {listener}: {why}." for listener, why in summary["outliers"].items())
+
+
+def _notes_on_preferences(rows, listeners, utterances):
+    yield "Shares count no preference as half; Holm corrects p for the number of pairs."
+    if min(listeners, utterances) == 1:
+        one = "one listener" if listeners == 1 else "one utterance"
+        yield f"p: exact sign test over the votes with a preference; of {one}, it says nothing of others."
+    else:
+        yield "p: of a share of one half, from the model of the intervals (t test)."
+    if any(row["mean"] in (0, 1) for row in rows):
+        fewer = min((number for number in (listeners, utterances) if number > 1), default=1)
+        yield (
+            f"Where all prefer the same: exact sign test, and Clopper and Pearson's interval if any, of "
+            f"{_counted(fewer, 'vote')}, as many as can be independent."
+        )
+
+
+def _counted(number, thing):
+    return f"{number} {thing}{'s' * (number != 1)}"
 
 
 def _figures(row, digits, sign=""):

@@ -41,18 +41,36 @@ def crossed_interval(values):
     trainings, n = values.shape
     if trainings == 1 or n < 2:
         return mean_interval(values.mean(0))
+    mean, (error, freedom) = values.mean(), _crossed_error(values)
+    half = error * stats.t.ppf(0.975, freedom)
+    return Interval(float(mean), float(mean - half), float(mean + half), n)
+
+
+def crossed_p(values, expected):
+    """The two-sided p of a mean ``expected``, in the model of ``crossed_interval``: below .05 where the interval leaves
+    ``expected`` out.  ``values`` [trainings, utterances] are two or more each way, and not all alike."""
+    values = np.asarray(values, dtype=np.float64)
+    error, freedom = _crossed_error(values)
+    return float(2 * stats.t.sf(abs(values.mean() - expected) / error, freedom))
+
+
+def _crossed_error(values):
+    """(standard error of the mean, its degrees of freedom); where neither rows nor columns differ more than chance
+    makes them, that of the rest, so that votes which cancel out do not seem certain."""
+    trainings, n = values.shape
     mean = values.mean()
     of_trainings, of_utterances = values.mean(1) - mean, values.mean(0) - mean
     rest = values - mean - of_trainings[:, None] - of_utterances
     freedom = np.array([trainings - 1, n - 1, (trainings - 1) * (n - 1)])
     squares = np.array([n * (of_trainings**2).sum(), trainings * (of_utterances**2).sum(), (rest**2).sum()]) / freedom
     if squares.max() == 0:
-        return Interval(float(mean), float(mean), float(mean), n)
-    weights = np.array([1, 1, -1]) if squares[2] < squares[:2].min() else np.array([1, 1, 0])
+        return 0.0, 1.0
+    if squares[2] > squares[:2].sum():
+        weights = np.array([0, 0, 1])
+    else:
+        weights = np.array([1, 1, -1]) if squares[2] < squares[:2].min() else np.array([1, 1, 0])
     variance = (weights * squares).sum()
-    half = stats.t.ppf(0.975, variance**2 / ((weights * squares) ** 2 / freedom).sum())
-    half *= np.sqrt(variance / values.size)
-    return Interval(float(mean), float(mean - half), float(mean + half), n)
+    return np.sqrt(variance / values.size), variance**2 / ((weights * squares) ** 2 / freedom).sum()
 
 
 def _resampled_means(values, random):
