@@ -22,7 +22,7 @@ from vocoders.scoring.signal import Signal
 from vocoders.scoring.utterance import one_thread
 
 NOISE_DB = -20  # of the noise that stands for a decoder, beside the speech
-SHARED_RATES = (16000, 22050)  # Hz, of PESQ, MCD and DNSMOS; and of LS-MAE
+SHARED_RATES = {"pesq": 16000, "mcd": 16000, "dnsmos": 16000, "log_mel_mae": 22050}  # Hz, of what resamples
 READ, LAG, RESAMPLE = "read both", "lag", "resample, shared"
 NETWORK = "dnsmos"  # a network, not signal processing: the total is given without it too
 
@@ -93,14 +93,15 @@ def _noisy(wave, random):
 def _cost(sources, measure, seed):
     """CPU seconds of each part over all utterances, each metric by itself after what is shared."""
     clock = _Clock()
+    rates = {SHARED_RATES[name] for name in measure if name in SHARED_RATES}
     with clock(READ):
         pairs = list(_pairs(sources, seed))
     for pair in pairs:
         with clock(LAG):
             lag(pair.reference, pair.decoded, pair.rate)
-        with clock(RESAMPLE):
-            signals = Signal(pair.reference, pair.rate), Signal(pair.decoded, pair.rate)
-            for signal, rate in product(signals, SHARED_RATES):
+        signals = Signal(pair.reference, pair.rate), Signal(pair.decoded, pair.rate)
+        for signal, rate in product(signals, rates):
+            with clock(RESAMPLE):
                 signal.at(rate)
         for name, metric in measure.items():
             try:
