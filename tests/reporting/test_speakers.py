@@ -76,6 +76,21 @@ def test_it_is_found_from_elsewhere_too(recipe, monkeypatch, tmp_path_factory):
     assert by_speaker(rows[0])["p1"] == ["p1_1", "p1_2", "p1_3"]
 
 
+def test_a_file_of_that_name_here_is_not_taken_for_the_recipes(recipe, monkeypatch, tmp_path_factory):
+    other = tmp_path_factory.mktemp("other")
+    write_table(other / "data/eval/utt2spk", dict.fromkeys(SPEAKER, "stranger"))
+    monkeypatch.chdir(other)
+    (rows,) = find_results(recipe / "exp").values()
+    assert list(by_speaker(rows[0])) == ["p1", "p2", "s5"]
+
+
+def test_experiments_outside_of_the_recipe(recipe, monkeypatch, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("scratch") / "exp"
+    (recipe / "exp").rename(elsewhere)
+    (rows,) = find_results(elsewhere).values()
+    assert list(by_speaker(rows[0])) == ["p1", "p2", "s5"]
+
+
 def test_without_speakers_it_is_refused(recipe):
     write_table(recipe / "data/eval/utt2spk", {utt: SPEAKER[utt] for utt in ("p1_1", "p2_1")})
     with pytest.raises(InputError, match=r"data/eval/utt2spk: 4 utterance\(s\) of .* have no speaker: p1_2"):

@@ -64,9 +64,8 @@ def by_speaker(result):
     Raises InputError when there is none, or it lacks utterances.
     """
     reference = Path(result.members[0].summary["reference"]).parent / "utt2spk"
-    places = [reference, result.root.parent / reference]  # scored in the recipe's directory, which holds the root
-    table = next((place for place in places if place.is_file()), None)
-    if table is None:
+    table = result.members[0].find(reference) or reference  # the latter where the experiments lie outside of the recipe
+    if not table.is_file():
         raise InputError(
             f"{result.directory}/summary.json: {reference}, which would say who speaks, is not there; "
             "run this in the directory that vocoders score ran in"
