@@ -2,7 +2,16 @@
 
 import pytest
 
-from vocoders.data.directory import DataDirectory, Utterance, inspect, remarks, split, write_data_directory
+from vocoders.data import directory
+from vocoders.data.directory import (
+    DataDirectory,
+    Utterance,
+    inspect,
+    remarks,
+    split,
+    write_data_directories,
+    write_data_directory,
+)
 from vocoders.errors import InputError
 
 TABLES = {
@@ -122,6 +131,40 @@ def test_an_interrupted_writer_leaves_an_incomplete_directory(data, monkeypatch)
         write_data_directory(data, [Utterance("A-1", "a1.wav", "one", "A")])
     with pytest.raises(InputError, match=r"wav\.scp: no such table"):
         DataDirectory.load(data)
+
+
+def test_an_interrupted_writer_of_several_sets_leaves_no_old_one(tmp_path, monkeypatch):
+    """A new train beside an old eval may share utterances."""
+    names, write = ("train", "dev", "eval"), directory.write_table
+    old, new = ({tmp_path / name: [Utterance(f"{age}-{name}", "a.wav", None, "A")] for name in names} for age in "ab")
+    write_data_directories(old)
+
+    def killed(path, table):
+        if path == tmp_path / "dev" / "wav.scp":
+            raise KeyboardInterrupt
+        write(path, table)
+
+    monkeypatch.setattr(directory, "write_table", killed)
+    with pytest.raises(KeyboardInterrupt):
+        write_data_directories(new)
+    assert DataDirectory.load(tmp_path / "train").utterances == ["b-train"]
+    for name in ("dev", "eval"):
+        with pytest.raises(InputError, match=r"wav\.scp: no such table"):
+            DataDirectory.load(tmp_path / name)
+
+
+def test_a_set_that_cannot_be_written_leaves_the_others_as_they_were(data):
+    with pytest.raises(InputError, match="none: no utterances to write"):
+        write_data_directories({data: [Utterance("C-1", "c.wav", None, "C")], data / "none": []})
+    assert {path.name: path.read_text() for path in data.iterdir()} == TABLES
+
+
+def test_further_tables_are_written_and_an_empty_one_goes(tmp_path):
+    sets = {tmp_path: [Utterance("A-1", "a.wav", None, "A")]}
+    write_data_directories(sets, {tmp_path: {"spk2gender": {"A": "f"}, "spk2accent": {}}})
+    assert (tmp_path / "spk2gender").read_text() == "A f\n" and not (tmp_path / "spk2accent").exists()
+    write_data_directories(sets, {tmp_path: {"spk2gender": {}}})
+    assert not (tmp_path / "spk2gender").exists()
 
 
 def test_an_utterance_given_twice_is_refused_before_anything_is_written(data):

@@ -3,7 +3,7 @@
 ``wav.scp`` is written last, so a directory that has it is complete.  ``text`` may be absent.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -83,7 +83,28 @@ def remarks(directory: DataDirectory) -> list[str]:
 
 def write_data_directory(path, utterances: Iterable[Utterance]) -> None:
     """Writes the four tables of a set, sorted by id; no ``text`` where no utterance has one."""
-    path = Path(path)
+    write_data_directories({path: utterances})
+
+
+def write_data_directories(sets: Mapping[str | Path, Iterable[Utterance]], more: Mapping | None = None) -> None:
+    """Writes sets that belong together; interrupted, it leaves no old one beside a new one.
+
+    ``more`` has further tables of a set: path -> {"spk2gender": {speaker: "f"}}; an empty one is removed.
+    Raises InputError, with nothing touched, for a set without utterances or one that has an id twice.
+    """
+    by_id = {Path(path): _by_id(path, utterances) for path, utterances in sets.items()}
+    more = {Path(path): tables for path, tables in (more or {}).items()}
+    for path in by_id:
+        (path / "wav.scp").unlink(missing_ok=True)  # incomplete from here on, until it is back
+    for path, utterances in by_id.items():
+        for name, table in more.get(path, {}).items():
+            (path / name).unlink(missing_ok=True)
+            if table:
+                write_table(path / name, table)
+        _write_tables(path, utterances)
+
+
+def _by_id(path, utterances: Iterable[Utterance]) -> dict[str, Utterance]:
     by_id = {}
     for utterance in utterances:
         if utterance.id in by_id:
@@ -91,8 +112,11 @@ def write_data_directory(path, utterances: Iterable[Utterance]) -> None:
         by_id[utterance.id] = utterance
     if not by_id:
         raise InputError(f"{path}: no utterances to write")
+    return by_id
+
+
+def _write_tables(path: Path, by_id: dict[str, Utterance]) -> None:
     speakers = utterances_by_speaker({utt: by_id[utt].speaker for utt in sorted(by_id)})
-    (path / "wav.scp").unlink(missing_ok=True)  # incomplete from here on, until it is back
     (path / "text").unlink(missing_ok=True)
     if texts := {utt: utterance.text for utt, utterance in by_id.items() if utterance.text}:
         write_table(path / "text", texts)

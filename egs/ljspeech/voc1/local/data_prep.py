@@ -9,7 +9,7 @@ import re
 import sys
 from pathlib import Path
 
-from vocoders.data.directory import Utterance, some, split, write_data_directory
+from vocoders.data.directory import Utterance, some, split, write_data_directories
 from vocoders.errors import InputError
 from vocoders.text.normalizer import normalize
 
@@ -20,8 +20,8 @@ def main():
     transcripts = read_metadata(corpus / "metadata.csv")
     utterances = pair(corpus, transcripts, options.max_unpaired)
     sets = dict(zip(("train", "dev", "eval"), split(list(utterances), options.num_dev, options.num_eval)))
+    write_data_directories({options.data_dir / name: [utterances[utt] for utt in ids] for name, ids in sets.items()})
     for name, ids in sets.items():
-        write_data_directory(options.data_dir / name, [utterances[utt] for utt in ids])
         print(f"{options.data_dir / name}: {len(ids)} utterances, {ids[0]} to {ids[-1]}")
 
 

@@ -14,9 +14,8 @@ from corpus import find_utterances
 from speakers import read_speakers
 from split import Sizes, split
 
-from vocoders.data.directory import Utterance, some, write_data_directory
+from vocoders.data.directory import Utterance, some, write_data_directories
 from vocoders.errors import InputError
-from vocoders.io.tables import write_table
 
 
 def main():
@@ -27,8 +26,10 @@ def main():
         utterances = [half for one in utterances for half in halves(one)]
     sizes = Sizes(options.num_unseen, options.num_dev, options.num_eval)
     sets = split(utterances, info, sizes, shared_sentences=options.shared_sentences == "true")
+    paths = {name: options.data_dir / name for name in sets}
+    tables = {path: speaker_tables(path, sets[name], info) for name, path in paths.items()}
+    write_data_directories({path: sets[name] for name, path in paths.items()}, tables)
     for name, chosen in sets.items():
-        write_set(options.data_dir / name, chosen, info)
         speakers = sorted({one.speaker for one in chosen})
         print(f"{name}: {len(chosen)} utterances of {len(speakers)} speakers, {some(speakers, limit=8)}")
     used = {one.id for chosen in sets.values() for one in chosen}
@@ -43,18 +44,17 @@ def main():
             print(f"in no set: {len(ids)} {reason}: {some(ids)}")
 
 
-def write_set(directory: Path, utterances: list[Utterance], info: dict) -> None:
-    """The tables of a set; spk2gender and spk2accent where all of its speakers are known."""
+def speaker_tables(directory: Path, utterances: list[Utterance], info: dict) -> dict[str, dict[str, str]]:
+    """spk2gender and spk2accent of a set, empty where not all of its speakers are known."""
     speakers = sorted({one.speaker for one in utterances})
-    unknown = [speaker for speaker in speakers if speaker not in info]
-    for name in ("spk2gender", "spk2accent"):
-        (directory / name).unlink(missing_ok=True)
-    if not unknown:
-        write_table(directory / "spk2gender", {speaker: info[speaker].gender.lower() for speaker in speakers})
-        write_table(directory / "spk2accent", {speaker: info[speaker].accent for speaker in speakers})
-    elif info:
-        print(f"{directory}: no spk2gender, as speaker-info.txt lacks {some(unknown)}", file=sys.stderr)
-    write_data_directory(directory, utterances)
+    if unknown := [speaker for speaker in speakers if speaker not in info]:
+        if info:
+            print(f"{directory}: no spk2gender, as speaker-info.txt lacks {some(unknown)}", file=sys.stderr)
+        speakers = []
+    return {
+        "spk2gender": {speaker: info[speaker].gender.lower() for speaker in speakers},
+        "spk2accent": {speaker: info[speaker].accent for speaker in speakers},
+    }
 
 
 def halves(utterance: Utterance) -> list[Utterance]:

@@ -3,7 +3,7 @@
 import sys
 
 from vocoders.data.corpus import Corpus
-from vocoders.data.directory import split_by_speaker, write_data_directory
+from vocoders.data.directory import split_by_speaker, write_data_directories
 from vocoders.errors import InputError
 
 
@@ -16,10 +16,11 @@ def main(folder, num_dev, num_eval):
     corpus = Corpus.load("local/corpus.yaml")
     utterances = {utterance.id: utterance for utterance in find_utterances(folder, corpus)}
     speakers = {utterance.id: utterance.speaker for utterance in utterances.values()}
-    sets = split_by_speaker(speakers, int(num_dev or corpus.num_dev), int(num_eval or corpus.num_eval))
-    for name, ids in zip(("train", "dev", "eval"), sets):
-        write_data_directory(f"data/{name}", [utterances[one] for one in ids])
-        print(f"data/{name}: {len(ids)} utterances")
+    split = split_by_speaker(speakers, int(num_dev or corpus.num_dev), int(num_eval or corpus.num_eval))
+    sets = dict(zip(("data/train", "data/dev", "data/eval"), split))
+    write_data_directories({path: [utterances[one] for one in ids] for path, ids in sets.items()})
+    for path, ids in sets.items():
+        print(f"{path}: {len(ids)} utterances")
 
 
 if __name__ == "__main__":
