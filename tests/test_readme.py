@@ -55,8 +55,7 @@ NOT_RUN = {  # page -> the command of each block that is not run
         "vocoders export-features --log log10 dump/mel_nvidia_22k/eval export_log10/eval",
         'vocoders report --only "train_wavegrad_small_l?_seed*" --pool_seeds true '
         '--against "train_wavegrad_small_l1_seed*" exp',
-        "./run.sh --mel_config conf/mel_wavegrad_paper_24k.yaml --train_config conf/wavegrad.yaml "
-        '--data_args "--rate 24000"',
+        "./run.sh --mel_config conf/mel_wavegrad_paper_24k.yaml --train_config conf/wavegrad.yaml",
         "./run.sh --download_dir /path/to/VCTK-Corpus --num_dev 1 --num_eval 1 --ngpu 0 "
         "--train_config conf/diffwave_tiny.yaml --decode_config conf/decode_6steps.yaml --metrics mr_stft,log_mel_mae "
         '--data_args "--num_unseen 2 --halve true"',

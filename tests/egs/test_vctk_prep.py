@@ -279,7 +279,7 @@ def prepare(four, tmp_path):
     options = ["--num_unseen", "1", "--num_dev", "1", "--num_eval", "1", "--nj", "2", "--shared_sentences", "true"]
 
     def call(*more, fails=()):
-        done = run("data_prep.sh", *options, *more, corpus, tmp_path / "data")
+        done = run("data_prep.sh", *options, *more, call.corpus, call.data)
         assert failed(done, *fails) if fails else done.returncode == 0, done.stderr
         return {path.stem: path for path in (tmp_path / "data/wav").rglob("*.wav")}
 
@@ -287,8 +287,22 @@ def prepare(four, tmp_path):
     return call
 
 
-def test_recordings_are_resampled_for_features_and_scores_alike(prepare):
-    made = prepare("--rate", "8000")
+@pytest.fixture
+def mels(tmp_path):
+    """mels(rate) -> the path of a mel configuration of that rate."""
+
+    def write(rate):
+        path = tmp_path / f"mel_{rate}.yaml"
+        base = RECIPE.resolve() / "conf/mel_nvidia_22k.yaml"
+        path.write_text(f"base: {base}\nsample_rate: {rate}\nf_max: {rate / 2}\n")
+        return str(path)
+
+    return write
+
+
+def test_recordings_are_resampled_for_features_and_scores_alike(prepare, mels, monkeypatch):
+    monkeypatch.setenv("mel_config", mels(8000))  # as voc.sh does it
+    made = prepare()
     for name in SETS:
         for utt, path in read_table(prepare.data / name / "wav.scp").items():
             assert Path(path) == made[utt]
@@ -303,29 +317,39 @@ def test_recordings_are_resampled_for_features_and_scores_alike(prepare):
     assert np.corrcoef(found[:n], expected[:n])[0, 1] > 0.999
 
 
-def test_only_what_is_missing_or_older_than_its_source_is_made_again(prepare):
-    old, future = 10**18, 4 * 10**18
-    for path in prepare().values():
-        os.utime(path, ns=(old, old))
-    for path in prepare.corpus.glob("wav48/*/*.wav"):
-        os.utime(path, ns=(old, old))
+def test_only_what_is_missing_or_of_another_source_is_made_again(prepare):
+    prepare()
     before = {path.stem: path.stat().st_mtime_ns for path in (prepare.data / "wav").rglob("*.wav")}
-    lost, changed, clock = "p226_003", "p227_005", "p228_008"
+    lost, older = "p226_003", "p227_005"
     next((prepare.data / "wav").rglob(f"{lost}.wav")).unlink()
-    (prepare.corpus / f"wav48/p227/{changed}.wav").touch()
-    os.utime(prepare.corpus / f"wav48/p228/{clock}.wav", ns=(future, future))
+    os.utime(prepare.corpus / f"wav48/p227/{older}.wav", ns=(10**18, 10**18))
     after = {utt: path.stat().st_mtime_ns for utt, path in prepare().items()}
     assert before.keys() == after.keys()
-    assert {utt for utt in after if after[utt] != before[utt]} == {lost, changed}
+    assert {utt for utt in after if after[utt] != before[utt]} == {lost, older}
 
 
-def test_a_rate_that_is_none(prepare):
-    prepare("--rate", "0", fails=["--rate: expected a sampling rate in Hz, found 0"])
+def test_another_corpus_of_the_same_name_is_another_one(prepare):
+    def lengths():
+        return {path.stem: soundfile.info(path).frames for path in (prepare.data / "wav").rglob("*.wav")}
+
+    prepare()
+    before = lengths()
+    for path in prepare.corpus.glob("wav48/*/*.wav"):
+        wave, rate = soundfile.read(path)
+        soundfile.write(path, wave[: len(wave) // 2], rate)
+        os.utime(path, ns=(10**18, 10**18))
+    moved = prepare.corpus.parent / "two" / prepare.corpus.name
+    moved.parent.mkdir()
+    prepare.corpus = prepare.corpus.rename(moved)
+    prepare()
+    assert before and {utt: abs(2 * frames - before[utt]) <= 4 for utt, frames in lengths().items()} == dict.fromkeys(
+        before, True
+    )
 
 
-def test_another_rate_lies_beside_it(prepare):
-    first = prepare("--rate", "8000")["p226_003"]
-    prepare("--rate", "11025")
+def test_another_rate_lies_beside_it(prepare, mels):
+    first = prepare("--mel_config", mels(8000))["p226_003"]
+    prepare("--mel_config", mels(11025))
     assert first.exists() and "11025" in read_table(prepare.data / "train/wav.scp")["p226_003"]
 
 

@@ -46,22 +46,37 @@ def duration(path):
         raise InputError(f"{path}: not readable as audio ({error.error_string})") from None
 
 
-def write_wave(path, wave, rate):
+def write_wave(path, wave, rate, *, comment=""):
     """Writes 16-bit PCM aside and renames it; returns the number of samples that had to be clipped."""
     samples, clipped = to_int16(wave, where=path)
-    content = wav_bytes(samples, rate)  # writing itself, libsndfile would not say that the disk is full
+    # writing itself, libsndfile would not say that the disk is full
+    content = wav_bytes(samples, rate, comment=comment)
     with atomic_path(path) as partial:
         partial.write_bytes(content)
     return clipped
 
 
-def wav_bytes(samples, rate):
-    """The content of a WAV file of int16 samples [T]."""
+def wav_bytes(samples, rate, *, comment=""):
+    """The content of a WAV file of int16 samples [T]; a comment of ASCII letters, up to a few hundred."""
     import soundfile
 
     content = io.BytesIO()
-    soundfile.write(content, samples, rate, subtype="PCM_16", format="WAV")
+    with soundfile.SoundFile(content, "w", rate, channels=1, subtype="PCM_16", format="WAV") as file:
+        if comment:
+            file.comment = comment
+        file.write(samples)
     return content.getvalue()
+
+
+def read_comment(path):
+    """The comment in an audio file; empty where there is none, or no such file, or it cannot be read."""
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(str(path)) as file:
+            return file.comment
+    except (OSError, soundfile.LibsndfileError):
+        return ""
 
 
 def to_int16(wave, where="wave"):

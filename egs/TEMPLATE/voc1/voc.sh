@@ -58,8 +58,9 @@ if begin_stage 0 "download: the corpus -> ${download_dir}/"; then
 fi
 
 if begin_stage 1 "data: ${download_dir}/ -> data/"; then
+    # what a corpus may have an option for goes to it by the environment, so that the others need none
     # shellcheck disable=SC2086  # data_args are several words
-    local/data_prep.sh ${num_dev:+--num_dev "${num_dev}"} ${num_eval:+--num_eval "${num_eval}"} ${data_args} "${download_dir}"
+    mel_config="${mel_config}" nj="${nj}" local/data_prep.sh ${num_dev:+--num_dev "${num_dev}"} ${num_eval:+--num_eval "${num_eval}"} ${data_args} "${download_dir}"
     sets=("${train_set}" "${dev_set}")
     for set in ${eval_sets}; do sets+=("${set}"); done
     vocoders check-data --nj "${nj}" "${sets[@]/#/data/}"
