@@ -10,12 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import soundfile
-from corpus import find_utterances
+from corpus import GAPS, find_utterances
 from speakers import read_speakers
-from split import Sizes, split
 
 from vocoders.data.directory import Utterance, some, write_data_directories
+from vocoders.data.unseen import Sizes, split_unseen
 from vocoders.errors import InputError
+
+ADVICE = ", allow --shared_sentences true, or cut every recording in two with --halve true"
 
 
 def main():
@@ -25,7 +27,8 @@ def main():
     if options.halve == "true":
         utterances = [half for one in utterances for half in halves(one)]
     sizes = Sizes(options.num_unseen, options.num_dev, options.num_eval)
-    sets = split(utterances, info, sizes, shared_sentences=options.shared_sentences == "true")
+    shared = options.shared_sentences == "true"
+    sets = split_unseen(utterances, info, sizes, shared_sentences=shared, last=GAPS, advice=ADVICE)
     paths = {name: options.data_dir / name for name in sets}
     tables = {path: speaker_tables(path, sets[name], info) for name, path in paths.items()}
     write_data_directories({path: sets[name] for name, path in paths.items()}, tables)
