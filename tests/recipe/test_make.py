@@ -151,6 +151,7 @@ def test_copies_and_missing_transcripts_count_as_bad(folder, checkout, capsys):
 
 def test_names_that_cannot_be_listed_and_texts_that_cannot_be_read_are_bad_entries(folder, checkout, capsys):
     shutil.copy(folder / "ann/00.wav", os.path.join(os.fsencode(folder), b"ann/caf\xe9.wav"))
+    Path(os.fsdecode(os.path.join(os.fsencode(folder), b"ann/caf\xe9.txt"))).write_bytes(b"caf\xe9")
     (folder / "ann/00.wav").rename(folder / "ann/two\nlines.wav")
     (folder / "bob/01.txt").write_bytes(b"caf\xe9")
     assert make(folder, checkout / "egs/duo/voc1", "--max-bad", "2") == 1

@@ -100,7 +100,7 @@ def understand(folder: Path, name: str, max_bad: int, nj: int) -> Found:
     corpus = Corpus(audio=audio, speaker=speaker, transcript=transcript, channel=1 if stereo else None)
     measurements, unusable = _read_all(folder, corpus, paths, nj)
     with_text, unpaired, faults = corpus.pairs(folder, recordings)
-    bad |= faults | unusable
+    bad = faults | unusable | bad  # of several reasons the last here is told: it can be printed
     if transcript:
         bad |= {path: f"{path}: no transcript" for path in paths if path not in with_text and path not in bad}
     if len(bad) > max_bad:
