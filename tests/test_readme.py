@@ -311,11 +311,10 @@ def test_the_stages_are_those_of_the_stage_script(page, header):
         assert program in script.replace("extract=(", ""), program
 
 
-def test_every_recipe_is_in_the_table():
+def test_every_recipe_of_the_table_is_there():
     named = [re.match(r"\[(.+?)\]", row[0])[1] for row in rows(RECIPES, "| recipe | corpus | default configuration |")]
-    there = [str(path.parent.relative_to(ROOT / "egs")) for path in ROOT.glob("egs/*/*/run.sh")]
-    tracked = [path for path in there if not path.startswith("digits/")]  # whoever followed the page has that one
-    assert sorted(named) == sorted([*tracked, "TEMPLATE"])
+    there = {str(path.parent.relative_to(ROOT / "egs")) for path in ROOT.glob("egs/*/*/run.sh")}
+    assert set(named) <= {*there, "TEMPLATE"}  # the other way round is in tests/egs
 
 
 def test_troubles_are_quoted_as_they_are_printed():

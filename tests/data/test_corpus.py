@@ -1,10 +1,11 @@
 """What local/corpus.yaml says of a folder becomes utterances, or one sentence that says what is wrong."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from vocoders.data.corpus import Corpus, identifier, make_ids
+from vocoders.data.corpus import Corpus, identifier, identifiers, make_ids
 from vocoders.data.directory import split_by_speaker
 from vocoders.errors import InputError
 from vocoders.io.tables import ID
@@ -95,8 +96,72 @@ def test_folders_enter_where_names_repeat():
     assert make_ids(paths, ["s", "s"]) == ["a-1", "b-1"]
     assert make_ids(paths, ["a", "b"]) == ["a-1", "b-1"]
     assert make_ids(paths[:1], ["s"]) == ["1"]
-    with pytest.raises(InputError, match="would all have the id a_1"):
-        make_ids([Path("a 1.wav"), Path("a_1.wav")], ["s", "s"])
+    with pytest.raises(InputError, match="would all have the id a"):
+        make_ids([Path("a.wav"), Path("a.flac")], ["s", "s"])
+
+
+def test_no_two_names_become_one(tmp_path):
+    names = ["Иван", "Мария", "josé", "jose", "a 1", "a_1", "日本", "日 本", "Zoë"]
+    found = identifiers(names)
+    assert len(set(found.values())) == len(names) and all(ID.fullmatch(one) for one in found.values())
+    assert (found["jose"], found["a_1"], found["Zoë"]) == ("jose", "a_1", "Zoe")
+    assert identifiers(reversed(names)) == found  # and an id is the same in each run
+    for name in ("Иван/а", "Иван/б", "Мария/а", "josé/1", "jose/1"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.wav").touch()
+    utterances = corpus(speaker={"folder": 1}).utterances(tmp_path)
+    assert len({one.speaker for one in utterances}) == 4 and len({one.id for one in utterances}) == 5
+    assert all(one.id.startswith(f"{one.speaker}-") for one in utterances)
+
+
+@pytest.mark.parametrize("way", [{"table": "metadata.csv"}, {"kaldi": "text"}])
+def test_a_table_is_for_the_recordings_below_it(tmp_path, way):
+    """Ids begin anew in each folder."""
+    between = "|" if "table" in way else " "
+    for name in ("ann1", "ann2"):
+        tree(tmp_path, **{f"{name}__wavs__{number}_wav": "" for number in ("000", "001")})
+        lines = [f"{number}{between}{name} says {number}\n" for number in ("000", "001")]
+        (tmp_path / name / next(iter(way.values()))).write_text("".join(lines))
+    read = corpus(speaker={"folder": 2}, transcript=way)
+    found = {one.id: one.text for one in read.utterances(tmp_path)}
+    assert found == {f"{name}-{n}": f"{name} says {n}" for name in ("ann1", "ann2") for n in ("000", "001")}
+    (tmp_path / "ann2" / next(iter(way.values()))).unlink()
+    with pytest.raises(InputError, match=r"2 recording\(s\) have no transcript: ann2/wavs/000.wav"):
+        read.utterances(tmp_path)
+
+
+def test_a_text_that_several_recordings_may_claim_is_nobodys(tmp_path):
+    tree(tmp_path, p1__001_wav="", p2__001_wav="", p2__002_wav="", t_csv="001|one\n002|two\n")
+    with pytest.raises(InputError, match=r"2 recording\(s\) have no transcript: p1/001.wav, p2/001.wav;"):
+        corpus(transcript={"table": "t.csv"}, max_unpaired=1).utterances(tmp_path)
+    tree(tmp_path, p1__001_txt="beside it", p2__002_txt="two")
+    with pytest.raises(InputError, match=r"1 recording\(s\) have no transcript: p2/001.wav;"):
+        corpus(transcript={"files": ".txt"}).utterances(tmp_path)
+
+
+def test_tables_that_differ_about_a_recording_say_nothing(tmp_path):
+    tree(tmp_path, a_wav="", b_wav="", sets__x__t_csv="a|one\n", sets__y__t_csv="a|other\nb|two\n")
+    with pytest.raises(InputError, match=r"1 recording\(s\) have no transcript: a.wav;"):
+        corpus(transcript={"table": "t.csv"}).utterances(tmp_path)
+
+
+def test_links_are_entered_but_not_in_circles(tmp_path):
+    tree(tmp_path, real__a_wav="", corpus__b_wav="")
+    (tmp_path / "corpus/also").symlink_to("../real")
+    (tmp_path / "corpus/again").symlink_to(".")
+    assert [one.id for one in corpus().utterances(tmp_path / "corpus")] == ["a", "b"]
+
+
+def test_what_cannot_be_read_or_listed_is_counted_and_named(tmp_path):
+    tree(tmp_path, a_wav="", b_wav="", c_wav="", a_txt="one")
+    for name in "bc":
+        (tmp_path / f"{name}.txt").write_bytes(b"caf\xe9")
+    with pytest.raises(InputError, match=r"2 transcript\(s\) cannot be read: .*b.txt: not UTF-8 text .*; .*c.txt"):
+        corpus(transcript={"files": ".txt"}).utterances(tmp_path)
+    for name in (b"d\xe9.wav", b"e\nf.wav"):
+        (tmp_path / os.fsdecode(name)).touch()
+    with pytest.raises(InputError, match=r"2 recording\(s\) cannot be listed: .*d\\udce9.wav': the name .*e\\nf.wav'"):
+        corpus().utterances(tmp_path)
 
 
 def test_speakers_share_each_set_and_its_utterances_are_spread():

@@ -57,3 +57,19 @@ def test_what_is_not_text_is_left_alone(data):
     (data / "text").write_bytes(b"B-1 caf\xe9\nA-1 one\n")
     fix(data)
     assert (data / "text").read_bytes() == b"B-1 caf\xe9\nA-1 one\n"
+
+
+def test_transcripts_stay_whole(data):
+    """Characters that some take for line ends, and a mark that only Windows writes."""
+    text = "B-1 one\u2028two\x0cthree\u0085four\nA-1 five\nA-2 six\n"
+    (data / "text").write_text("\ufeff" + text, encoding="utf-8")
+    assert any("text: sorted, byte order mark taken out; " in sentence for sentence in fix(data))
+    assert sorted((data / "text").read_bytes().decode().split("\n")) == sorted(text.split("\n"))
+    assert DataDirectory.load(data).text["B-1"] == "one\u2028two\x0cthree\u0085four"
+
+
+def test_a_table_with_a_line_of_one_word_is_left_alone(data):
+    """It may be the rest of the line before, which sorting would tear apart."""
+    (data / "text").write_text("B-1 one\ntwo\nA-1 three\n")
+    fix(data)
+    assert (data / "text").read_text() == "B-1 one\ntwo\nA-1 three\n"

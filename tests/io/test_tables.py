@@ -17,6 +17,17 @@ def test_tabs_separate_too(tmp_path):
     assert read_table(tmp_path / "text") == {"a": "one two"}
 
 
+def test_only_line_ends_end_lines(tmp_path):
+    """Unicode has more characters that str.splitlines takes for ends; transcripts have them."""
+    table = {"a": "one\u2028two", "b": "three\u0085four\x0cfive"}
+    write_table(tmp_path / "text", table)
+    assert read_table(tmp_path / "text") == table
+    (tmp_path / "text").write_bytes((tmp_path / "text").read_bytes().replace(b"\n", b"\r\n"))
+    assert read_table(tmp_path / "text") == table
+    with pytest.raises(InputError, match="line break"):
+        write_table(tmp_path / "text", {"a": "one\rtwo"})
+
+
 @pytest.mark.parametrize(
     "text, message",
     [

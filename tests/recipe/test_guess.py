@@ -15,6 +15,8 @@ LAYOUTS = {  # names of recordings -> way of telling the speaker, as a person wo
     "prefixes": ([f"{s}_{n}.wav" for s in ("ann", "bob") for n in range(4)], {"name_part": 1}),
     "numbered speakers": ([f"spk{s}-{n}.wav" for s in (1, 2, 3) for n in range(4)], {"name_part": 1}),
     "LJ Speech": ([f"wavs/LJ{c:03}-{n:04}.wav" for c in range(1, 4) for n in range(1, 5)], {"name": "mine"}),
+    "sections of one book": ([f"LJ{c}-{n:04}.wav" for c in ("001", "002", "005") for n in range(4)], {"name": "mine"}),
+    "numbered persons": ([f"person{c}/{n}.wav" for c in range(1, 4) for n in range(4)], {"folder": 1}),
     "chapters": ([f"chapter{c}/{n}.wav" for c in range(1, 4) for n in range(4)], {"name": "mine"}),
     "sets": ([f"{s}/{n}.wav" for s in ("train", "test") for n in range(4)], {"name": "mine"}),
     "numbers": ([f"{n}_{n % 3}.wav" for n in range(9)], {"name": "mine"}),
@@ -84,5 +86,33 @@ def test_a_broken_table_is_named_by_its_line(fill):
 
 def test_recordings_in_two_forms_are_taken_once(fill):
     folder, _ = fill({}, ["a.wav", "a.flac", "b.flac"])
-    endings, why = guess_audio(folder)
-    assert endings == ["flac"] and "several forms" in why
+    endings, twins, why = guess_audio(folder)
+    assert endings == ["flac"] and not twins and "1 of them are other forms" in why
+
+
+def test_of_several_forms_only_the_twin_is_left_out(fill):
+    folder, _ = fill({}, [*(f"{n}.wav" for n in range(12)), *(f"{n}.flac" for n in range(11, 20))])
+    endings, twins, why = guess_audio(folder)
+    assert endings == ["wav", "flac"] and why.startswith("recordings: 12 wav, 9 flac; 1 of them are other forms")
+    assert twins == {folder / "11.flac": f"{folder}/11.flac: there as 11.wav too"}
+
+
+def test_tables_of_several_folders_are_one_choice(fill):
+    recordings = [f"{name}/{n:03}.wav" for name in ("ann", "bob") for n in range(3)]
+    tables = {f"{name}/metadata.csv": f"000|one of {name}\n001|two\n002|three\n" for name in ("ann", "bob")}
+    way, why = guess_transcript(*fill(tables, recordings))
+    assert way == {"table": "metadata.csv", "column": 2} and "of 6 of 6 recordings" in why
+
+
+def test_a_table_whose_ids_several_recordings_have_is_not_taken(fill):
+    recordings = [f"{name}/{n:03}.wav" for name in ("ann", "bob") for n in range(3)]
+    way, why = guess_transcript(*fill({"metadata.csv": "000|one\n001|two\n002|three\n"}, recordings))
+    assert way is None and "one recording each: 000, 001, 002 do not" in why
+
+
+def test_transcripts_that_are_no_text_are_found_all_the_same(fill):
+    """Else all of a corpus in another encoding would go without a word."""
+    folder, paths = fill({f"{name}.txt": "x" for name in "abc"})
+    for path in paths:
+        path.with_suffix(".txt").write_bytes(b"caf\xe9")
+    assert guess_transcript(folder, paths)[0] == {"files": ".txt"}

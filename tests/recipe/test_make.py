@@ -1,6 +1,7 @@
 """From a folder of recordings to a recipe with valid data: all that can be found out, and nothing half-made."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -146,6 +147,51 @@ def test_copies_and_missing_transcripts_count_as_bad(folder, checkout, capsys):
     assert refused(capsys, "2 of 13", "99.wav: the same samples as ann/00.wav", "01.wav: no transcript")
     assert make(folder, checkout / "egs/duo/voc1", "--max-bad", "2") == 0
     assert choices(checkout / "egs/duo/voc1")["leave_out"] == ["ann/99.wav", "bob/01.wav"]
+
+
+def test_names_that_cannot_be_listed_and_texts_that_cannot_be_read_are_bad_entries(folder, checkout, capsys):
+    shutil.copy(folder / "ann/00.wav", os.path.join(os.fsencode(folder), b"ann/caf\xe9.wav"))
+    Path(os.fsdecode(os.path.join(os.fsencode(folder), b"ann/caf\xe9.txt"))).write_bytes(b"caf\xe9")
+    (folder / "ann/00.wav").rename(folder / "ann/two\nlines.wav")
+    (folder / "bob/01.txt").write_bytes(b"caf\xe9")
+    assert make(folder, checkout / "egs/duo/voc1", "--max-bad", "2") == 1
+    assert refused(
+        capsys, "3 of 13", "caf\\udce9.wav': the name has", "two\\nlines.wav': the name has", "not UTF-8 text"
+    )
+    assert make(folder, checkout / "egs/duo/voc1", "--max-bad", "3") == 0
+    assert "left out: " in capsys.readouterr().out
+    left_out = ["ann/caf\udce9.wav", "ann/two\nlines.wav", "bob/01.wav"]
+    assert sorted(choices(checkout / "egs/duo/voc1")["leave_out"]) == left_out
+    done = run("./run.sh", "--stop-stage", "1", "--nj", "1", cwd=checkout / "egs/duo/voc1")
+    assert done.returncode == 0, done.stderr
+
+
+def test_twins_and_the_only_form_of_others(folder, checkout, capsys):
+    """The twins do not count as bad."""
+    for name in ("ann/00", "ann/02"):
+        soundfile.write(folder / f"{name}.flac", *soundfile.read(folder / f"{name}.wav"))
+    (folder / "ann/02.wav").unlink()
+    assert make(folder, checkout / "egs/duo/voc1") == 0
+    assert "11 wav, 2 flac; 1 of them are other forms of the rest" in capsys.readouterr().out
+    found = choices(checkout / "egs/duo/voc1")
+    assert (found["audio"], found["leave_out"]) == (["wav", "flac"], ["ann/00.flac"])
+
+
+def test_an_mp3_of_two_channels_is_to_be_converted(folder, checkout, capsys):
+    wave = 0.1 * np.random.default_rng(1).standard_normal((32000, 2))
+    soundfile.write(folder / "ann/talk.mp3", wave, 16000)
+    (folder / "ann/talk.txt").write_text("both channels")
+    assert make(folder, checkout / "egs/duo/voc1") == 1
+    assert refused(capsys, "1 of 13", "ann/talk.mp3: has several channels; convert it to wav or flac", "--max-bad 1")
+    assert make(folder, checkout / "egs/duo/voc1", "--max-bad", "1") == 0
+
+
+def test_near_duplicates_across_sets_are_told(folder, checkout, capsys, shared_data):
+    wave, rate = soundfile.read(next((shared_data / "LJSpeech-1.1/wavs").glob("*.wav")))
+    for number, path in enumerate(sorted((folder / "ann").glob("*.wav"))):  # one is in eval, some in train
+        soundfile.write(path, 0.5 * wave[100 * number :], rate)
+    assert make(folder, checkout / "egs/duo/voc1") == 0
+    assert re.search(r"^data/eval: \d+ utterance\(s\) that seem to be .* data/train,", capsys.readouterr().out, re.M)
 
 
 def test_short_recordings_get_short_excerpts(tmp_path, checkout, capsys):

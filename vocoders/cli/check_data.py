@@ -11,6 +11,9 @@ that Kaldi would not take are counted and named.
   vocoders check-data --fix true data/train
 """
 
+import os
+from pathlib import Path
+
 from vocoders.data.directory import inspect, some
 from vocoders.data.fix import fix as fix_tables
 from vocoders.data.report import data_report, examine, table
@@ -33,12 +36,12 @@ def main(
     Args:
         sample_rate: Sampling rate in Hz that all audio must have.
         resample: Accept other rates, because the features will be resampled.
-        fix: First mend what has one right answer: sort tables, take out empty and repeated lines, make spk2utt from
-            utt2spk.  What was there is kept in DIRECTORY/.backup/.
+        fix: First mend what has one right answer: sort tables, take out empty and repeated lines and byte order marks,
+            make spk2utt from utt2spk.  What was there is kept in DIRECTORY/.backup/.
         nj: Parallel processes.
         report: JSON file that lists everything found.
     """
-    paths = dict.fromkeys(path.rstrip("/") for path in directories)
+    paths = {os.path.realpath(path): str(Path(path)) for path in directories}.values()  # each once
     tables = [inspect(path) for path in paths]  # all of them are there, or nothing is touched
     if fix:
         for path in paths:

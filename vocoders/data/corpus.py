@@ -6,18 +6,19 @@
 ``vocoders new-recipe`` writes that file; a person may change it.
 """
 
+import hashlib
 import os
 import re
 import shlex
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from vocoders import config
 from vocoders.data.directory import Utterance, some
-from vocoders.data.transcript import find_files, read_column, transcripts_of, values_of
+from vocoders.data.transcript import Paired, column_of, find_files, transcripts_of
 from vocoders.errors import InputError
 from vocoders.io.audio import channels
 
@@ -36,7 +37,8 @@ class Corpus:
         speaker: {folder: 1} the folder that a recording is in, 2 the one above; {name_part: 2} the second part of its
             name, between - or _; {column: 2} of the table of transcripts; {name: mary} the one speaker of all.
         transcript: {files: .txt} in x.txt for x.wav, beside it or elsewhere; {table: metadata.csv, column: 2} in lines
-            id|text; {kaldi: text} in Kaldi's tables of that name; null: there are none.
+            id|text; {kaldi: text} in Kaldi's tables; null: there are none.  Of several tables of that name, each is
+            for the recordings below its folder.
         channel: which one of recordings with several, from 1 on, cut out by sox; null: all have one.
         leave_out: recordings that are not used.
         max_unpaired: transcripts that may lack a recording.
@@ -80,17 +82,19 @@ class Corpus:
         """All of them, sorted by id.  Raises InputError where something is missing, names the first and counts all."""
         folder = Path(folder)
         paths = self.recordings(folder)
+        if faults := list(filter(None, map(fault_of_name, paths))):
+            raise InputError(f"{len(faults)} recording(s) cannot be listed: {some(faults, between='; ')}")
         texts, told = self.transcripts(folder, paths), {}
         if "column" in self.speaker:
-            column = read_column(folder, str(self.transcript["table"]), int(self.speaker["column"]))
-            told, _ = values_of(paths, column, folder)
+            told = column_of(paths, str(self.transcript["table"]), int(self.speaker["column"]), folder).values
         missing = [str(path.relative_to(folder)) for path in paths if path not in texts] if self.transcript else []
         if missing:
             raise InputError(
                 f"{folder}: {len(missing)} recording(s) have no transcript: {some(missing)}; add them, or name "
                 f"the recordings in leave_out"
             )
-        speakers = [identifier(told.get(path) or self.speaker_of(path.relative_to(folder))) for path in paths]
+        names = [told.get(path) or self.speaker_of(path.relative_to(folder)) for path in paths]
+        speakers = list(map(identifiers(names).get, names))
         ids = make_ids([path.relative_to(folder) for path in paths], speakers)
         sources = map(self.source, paths)
         found = [Utterance(*each) for each in zip(ids, sources, map(texts.get, paths), speakers)]
@@ -109,21 +113,25 @@ class Corpus:
 
     def transcripts(self, folder, paths: Sequence[Path]) -> dict[Path, str]:
         """Recording -> text, of those that have one.  Raises InputError when too many texts have no recording."""
-        found, unpaired = self.pairs(folder, paths)
+        found, unpaired, faults = self.pairs(folder, paths)
+        if faults:
+            reasons = some(list(faults.values()), between="; ")
+            raise InputError(f"{len(faults)} transcript(s) cannot be read: {reasons}")
         if len(unpaired) > self.max_unpaired:
+            names = some(list(map(shown, unpaired)))
             raise InputError(
-                f"{folder}: {len(unpaired)} transcript(s) have no recording: {some(unpaired)}; complete the corpus, or "
+                f"{folder}: {len(unpaired)} transcript(s) have no recording: {names}; complete the corpus, or "
                 f"accept it with max_unpaired: {len(unpaired)} in local/corpus.yaml"
             )
         return found
 
-    def pairs(self, folder, paths: Sequence[Path]) -> tuple[dict[Path, str], list[str]]:
-        """(recording -> text, names of texts that have none, not even one that is left out)."""
+    def pairs(self, folder, paths: Sequence[Path]) -> Paired:
+        """Texts; of those without a recording only such as have not even one that is left out."""
         if not self.transcript:
-            return {}, []
-        found, unpaired = transcripts_of(paths, self.transcript, folder)
+            return Paired({}, [], {})
+        found = transcripts_of(paths, self.transcript, folder)
         left_out = {Path(name).stem for name in self.leave_out}
-        return found, [name for name in unpaired if Path(name).name not in left_out]
+        return found._replace(unpaired=[name for name in found.unpaired if Path(name).name not in left_out])
 
     def speaker_of(self, path: Path) -> str:
         """By the path of a recording, relative to the folder."""
@@ -151,18 +159,51 @@ def name_parts(path: Path) -> list[str]:
 
 def identifier(text: str) -> str:
     """`text` in the letters that ids are made of."""
+    return _plain(text) or "x"
+
+
+def identifiers(texts: Iterable[str]) -> dict[str, str]:
+    """Text -> what no other has, in the letters that ids are made of: its identifier, with a hash where that is shared.
+
+    What consists of such letters stays as it is.
+    """
+    texts = set(texts)
+    count = Counter(map(_plain, texts))
+    return {
+        text: plain if plain and (plain == text or count[plain] == 1) else f"{plain or 'x'}-{_hash(text)}"
+        for text, plain in ((text, _plain(text)) for text in texts)
+    }
+
+
+def _plain(text: str) -> str:
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    return NOT_IN_IDS.sub("_", plain).strip("_") or "x"
+    return NOT_IN_IDS.sub("_", plain.replace("/", "-")).strip("_")
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def shown(name: str) -> str:
+    """On one line, and in letters that can be printed."""
+    return name if name.isprintable() else ascii(name)
+
+
+def fault_of_name(path: Path) -> str | None:
+    """Why a path cannot stand in a line of a table."""
+    if re.search("[\n\r\ud800-\udfff]", str(path)):  # surrogates are how Python reads what is not UTF-8
+        return f"{shown(str(path))}: the name has a line break or is not UTF-8; rename it"
+    return None
 
 
 def make_ids(paths: Sequence[Path], speakers: Sequence[str]) -> list[str]:
     """Ids that begin with the speaker where there are several (Kaldi's order); folders enter where names repeat."""
     several = len(set(speakers)) > 1
-    for parts in (lambda path: [path.stem], lambda path: path.with_suffix("").parts):
-        names = [identifier("-".join(parts(path))) for path in paths]
+    for texts in ([path.stem for path in paths], [str(path.with_suffix("")) for path in paths]):
+        names = identifiers(texts)
         ids = [
-            f"{speaker}-{name}" if several and not name.startswith(speaker) else name
-            for name, speaker in zip(names, speakers)
+            f"{speaker}-{names[text]}" if several and not names[text].startswith(speaker) else names[text]
+            for text, speaker in zip(texts, speakers)
         ]
         if len(set(ids)) == len(ids):
             return ids

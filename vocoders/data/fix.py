@@ -1,20 +1,22 @@
 """Mends what has only one right answer in a data directory; what needs a decision stays as it is, and is a fault."""
 
+import codecs
 import shutil
 from pathlib import Path
 
 from vocoders.data.directory import TABLES, utterances_by_speaker
 from vocoders.io.files import atomic_path, write_text
-from vocoders.io.tables import scan_table
+from vocoders.io.tables import scan_table, split_lines
 
 BACKUP = ".backup"
 
 
 def fix(path) -> list[str]:
-    """Sorts tables, takes out empty lines and exact repetitions, and makes spk2utt what utt2spk says.
+    """Sorts tables, takes out empty lines, exact repetitions and byte order marks, and makes spk2utt what utt2spk says.
 
-    No entry is lost: lines of one id that differ stay both.  The table as it was is kept in ``.backup/`` under a new
-    name.  Returns a sentence for each table that was changed.
+    No entry is lost: lines of one id that differ stay both, and a table with a line of one word is left alone, as that
+    may be part of another line.  The table as it was is kept in ``.backup/`` under a new name.  Returns a sentence for
+    each table that was changed.
     """
     path = Path(path)
     done = [_tidy(path / name) for name in TABLES if (path / name).is_file()]
@@ -24,16 +26,19 @@ def fix(path) -> list[str]:
 def _tidy(file: Path) -> str | None:
     content = file.read_bytes()
     try:
-        lines = content.decode("utf-8").splitlines()
+        lines = split_lines(content.decode("utf-8-sig"))
     except UnicodeDecodeError:
         return None
     filled = [line.rstrip() for line in lines if line.strip()]
+    if any(len(line.split(maxsplit=1)) < 2 for line in filled):
+        return None
     distinct = list(dict.fromkeys(filled))
     tidy = sorted(distinct, key=lambda line: line.split(maxsplit=1)[0])
     changes = {
         f"{len(lines) - len(filled)} empty line(s) taken out": len(lines) > len(filled),
         f"{len(filled) - len(distinct)} repeated line(s) taken out": len(filled) > len(distinct),
         "sorted": tidy != distinct,
+        "byte order mark taken out": content.startswith(codecs.BOM_UTF8),
         "Windows line ends replaced": b"\r\n" in content,
     }
     return _replace(file, tidy, [change for change, is_so in changes.items() if is_so])
@@ -45,7 +50,7 @@ def _speakers(path: Path) -> str | None:
         return None
     expected = [f"{spk} {' '.join(utts)}" for spk, utts in sorted(utterances_by_speaker(speaker).items())]
     file = path / "spk2utt"
-    found = file.read_bytes().decode("utf-8", errors="replace").splitlines() if file.exists() else None
+    found = split_lines(file.read_bytes().decode("utf-8", errors="replace")) if file.exists() else None
     if found is not None and sorted(map(_members, found)) == sorted(map(_members, expected)):
         return None
     return _replace(file, expected, ["made from utt2spk"])

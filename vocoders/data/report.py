@@ -101,10 +101,11 @@ def table(report: dict) -> str:
         rows.append([name, *facts, ",".join(row["sampling_rates"]), *counts])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-    return "\n".join(lines + _warnings(report))
+    return "\n".join(lines + warnings(report))
 
 
-def _warnings(report: dict) -> list[str]:
+def warnings(report: dict) -> list[str]:
+    """A sentence per kind and set."""
     lines = []
     for name, row in report["sets"].items():
         lines += row["remarks"]

@@ -1,6 +1,7 @@
 """Audio in and out: one channel; files that libsndfile reads, and Kaldi pipes (``sox a.wav -t wav - |``)."""
 
 import io
+import os
 import struct
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 from vocoders.errors import InputError
 from vocoders.io.files import atomic_path
 
+ENDINGS = ("wav", "flac", "ogg", "opus", "mp3", "aiff")  # of what libsndfile reads and corpora have
 UNKNOWN_LENGTH = 0x7FF00000  # a WAV header's size from here on was written by a program that could not seek back
 
 
@@ -153,6 +155,6 @@ def channels(path):
     import soundfile
 
     try:
-        return soundfile.info(str(path)).channels
+        return soundfile.info(os.fsencode(path)).channels  # a name may be in no encoding
     except (OSError, soundfile.LibsndfileError):
         return 1

@@ -25,7 +25,7 @@ def scan_table(path):
     path = Path(path)
     table, faults, previous, sorted_so_far = {}, [], "", True
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = split_lines(path.read_bytes().decode("utf-8"))
     except FileNotFoundError:
         return {}, [f"{path}: no such table; run the stage that writes it"]
     except UnicodeDecodeError as error:
@@ -46,6 +46,11 @@ def scan_table(path):
         table[key] = value
         previous = key
     return table, faults
+
+
+def split_lines(text):
+    """The lines of a text, which end in LF or CRLF; str.splitlines would cut a transcript at U+2028 too."""
+    return text.replace("\r\n", "\n").removesuffix("\n").split("\n") if text else []
 
 
 def write_table(path, table):
@@ -69,5 +74,5 @@ def _check(key, value, where):
         raise InputError(f"{where}: id {key!r} has characters other than A-Z a-z 0-9 _ . -")
     if not value.strip():
         raise InputError(f"{where}: id {key!r} has no value; expected '<id> <value>'")
-    if len(value.splitlines()) > 1:
+    if "\n" in value or "\r" in value:
         raise InputError(f"{where}: the value of {key!r} has a line break")

@@ -17,10 +17,10 @@ from pathlib import Path
 import yaml
 
 from vocoders import config
-from vocoders.data.corpus import Corpus, identifier
+from vocoders.data.corpus import Corpus, fault_of_name, identifier, shown
 from vocoders.data.directory import DataDirectory, some
 from vocoders.data.measure import Measurement, measure_all
-from vocoders.data.report import Examined, data_report
+from vocoders.data.report import Examined, data_report, warnings
 from vocoders.errors import InputError
 from vocoders.io.audio import channels
 from vocoders.io.files import write_text
@@ -35,6 +35,7 @@ TRAIN_CONFIG = "conf/diffwave.yaml"
 SHORT_LIMIT = 0.05  # share of a set that training leaves out as shorter than an excerpt; more it refuses
 MIN_SEGMENT = 8  # frames; with fewer nothing is learned
 STOI_SECONDS = 0.4
+NOT_CUT = {".mp3", ".opus"}  # sox, which cuts out a channel, often cannot read these
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def new_recipe(folder, recipe, *, template=None, max_bad: int = 0, nj: int = 4) 
     aside.mkdir(parents=True)
     try:
         _fill(aside, template, found)
-        sets = _prepare(aside, found)
+        sets, doubts = _prepare(aside, found)
         options, remarks = _suit_short(sets, mel, template)
         _choose(aside, recipe.parent.name, found, mel, options)
         _run(aside, "./run.sh", "--help")
@@ -75,36 +76,46 @@ def new_recipe(folder, recipe, *, template=None, max_bad: int = 0, nj: int = 4) 
         if made_parent and not recipe.exists():
             recipe.parent.rmdir()
     sizes = ", ".join(f"{name} {len(one.measurements)}" for name, one in sets.items())
-    return [*found.sentences, mel.why, *remarks, f"sets: {sizes}; every speaker gives a share of each"]
+    return [*found.sentences, mel.why, *remarks, *doubts, f"sets: {sizes}; every speaker gives a share of each"]
 
 
 def understand(folder: Path, name: str, max_bad: int, nj: int) -> Found:
     """Guesses, reads every recording, and leaves out what cannot be used."""
-    audio, about_audio = guess_audio(folder)
-    paths = Corpus(audio=audio, speaker={"name": name}).recordings(folder)
-    transcript, about_text = guess_transcript(folder, paths)
+    audio, twins, about_audio = guess_audio(folder)
+    recordings = [path for path in Corpus(audio=audio, speaker={"name": name}).recordings(folder) if path not in twins]
+    bad = {path: why for path in recordings if (why := fault_of_name(path))}
+    stereo = [path for path in recordings if channels(path) > 1]
+    bad |= {
+        path: f"{path}: has several channels; convert it to wav or flac"
+        for path in stereo
+        if path not in bad and path.suffix.lower() in NOT_CUT
+    }
+    transcript, about_text = guess_transcript(folder, recordings)
+    paths = [path for path in recordings if path not in bad]
     speaker, about_speaker = guess_speaker(folder, paths, transcript, name)
     sentences = [about_audio, about_text, about_speaker]
-    stereo = [path for path in paths if channels(path) > 1]
+    stereo = [path for path in stereo if path not in bad]
     if stereo:
         sentences.append(f"channels: {len(stereo)} recording(s) have several, of which the first is taken")
     corpus = Corpus(audio=audio, speaker=speaker, transcript=transcript, channel=1 if stereo else None)
-    measurements, bad = _read_all(folder, corpus, paths, nj)
-    with_text, unpaired = corpus.pairs(folder, paths)
+    measurements, unusable = _read_all(folder, corpus, paths, nj)
+    with_text, unpaired, faults = corpus.pairs(folder, recordings)
+    bad = faults | unusable | bad  # of several reasons the last here is told: it can be printed
     if transcript:
         bad |= {path: f"{path}: no transcript" for path in paths if path not in with_text and path not in bad}
     if len(bad) > max_bad:
         for reason in list(bad.values())[SHOWN:]:
             log.warning("%s", reason)
         raise InputError(
-            f"{len(bad)} of {len(paths)} recording(s) cannot be used: {some(list(bad.values()), between='; ')}; "
+            f"{len(bad)} of {len(recordings)} recording(s) cannot be used: {some(list(bad.values()), between='; ')}; "
             f"mend or remove them, or leave them out with --max-bad {len(bad)}"
         )
     if bad:
         listed = some(list(bad.values()), limit=SHOWN, between="; ")
         sentences.append(f"left out: {listed}" + ("; local/corpus.yaml has all" if len(bad) > SHOWN else ""))
     if unpaired:
-        sentences.append(f"transcripts of no recording: {len(unpaired)}: {some(unpaired)}")
+        sentences.append(f"transcripts of no recording: {len(unpaired)}: {some(list(map(shown, unpaired)))}")
+    bad = twins | bad
     names = tuple(str(path.relative_to(folder)) for path in bad)
     corpus = replace(corpus, leave_out=names, max_unpaired=len(unpaired))
     utterances = corpus.utterances(folder)
@@ -220,8 +231,8 @@ def _described(found: Found) -> str:
     return f"{len(measurements)} recordings of {speakers} speaker(s), {hours:.2f} hours, {rates} Hz, {texts}."
 
 
-def _prepare(recipe: Path, found: Found) -> dict[str, Examined]:
-    """Runs the recipe's own preparation and checks what it wrote; the audio has been read already."""
+def _prepare(recipe: Path, found: Found) -> tuple[dict[str, Examined], list[str]]:
+    """(sets, warnings): runs the recipe's own preparation and checks what it wrote; the audio has been read already."""
     _run(recipe, "local/data_prep.sh", str(found.folder))
     sets = {}
     for name in ("train", "dev", "eval"):
@@ -231,7 +242,7 @@ def _prepare(recipe: Path, found: Found) -> dict[str, Examined]:
     report = data_report(list(sets.values()))
     if not report["valid"]:
         raise InputError(some(report["faults"], between="; "))
-    return sets
+    return sets, [line.replace(f"{recipe}/", "") for line in warnings(report)]
 
 
 def _run(recipe: Path, *command: str) -> None:
