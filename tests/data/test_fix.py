@@ -53,6 +53,13 @@ def test_lines_that_differ_stay_both_and_are_a_fault(data):
     assert not (data / "spk2utt").exists()  # who speaks A-1 is not ours to say
 
 
+def test_a_right_table_is_not_made_from_a_wrong_one(data):
+    (data / "utt2spk").write_text("A-1 A\nB-1 B\n")  # without A-2
+    (data / "spk2utt").write_text("A A-1 A-2\nB B-1\n")
+    fix(data)
+    assert (data / "spk2utt").read_text() == "A A-1 A-2\nB B-1\n"
+
+
 def test_what_is_not_text_is_left_alone(data):
     (data / "text").write_bytes(b"B-1 caf\xe9\nA-1 one\n")
     fix(data)

@@ -108,17 +108,15 @@ def test_a_wrong_option_is_refused(recordings, options, message):
         bench.main(**{"source": recordings, "metrics": QUICK, **options})
 
 
-@pytest.mark.parametrize(
-    ("change", "rate", "message"),
-    [
-        (lambda wave: wave, 8000, "u0: the decoded wave has 8000 Hz, the reference 16000 Hz"),
-        (lambda wave: wave[:4000], RATE, r"u0: the decoded wave is 0\.250 s shorter"),
-    ],
-)
-def test_waves_that_do_not_belong_together_are_refused(recordings, waves, tmp_path, change, rate, message):
-    decoded = folder(tmp_path / "dec", {utt: change(wave) for utt, wave in waves.items()}, rate)
-    with pytest.raises(InputError, match=message):
+def test_waves_that_do_not_belong_together_are_refused(recordings, waves, tmp_path):
+    decoded = folder(tmp_path / "dec", {utt: wave[:4000] for utt, wave in waves.items()}, RATE)
+    with pytest.raises(InputError, match=r"u0: the decoded wave is 0\.250 s shorter"):
         bench.main(recordings, decoded, metrics=QUICK)
+
+
+def test_references_of_another_rate_are_brought_to_that_of_the_decoded_waves(recordings, waves, tmp_path):
+    decoded = folder(tmp_path / "dec", {utt: wave[::2] for utt, wave in waves.items()}, RATE // 2)
+    assert bench.main(recordings, decoded, metrics=QUICK, rounds=1)
 
 
 def test_what_a_metric_cannot_measure_names_the_utterance_and_leaves_no_file(tmp_path):

@@ -29,7 +29,7 @@ def main(
     resample: bool = False,
     fix: bool = False,
     nj: int = 4,
-    report: str = "data/report.json",
+    report: str | None = None,
 ):
     """Checks each directory by itself, then what they share.
 
@@ -39,9 +39,10 @@ def main(
         fix: First mend what has one right answer: sort tables, take out empty and repeated lines and byte order marks,
             make spk2utt from utt2spk.  What was there is kept in DIRECTORY/.backup/.
         nj: Parallel processes.
-        report: JSON file that lists everything found.
+        report: JSON file that lists everything found; report.json beside the first directory, if not told.
     """
-    paths = {os.path.realpath(path): str(Path(path)) for path in directories}.values()  # each once
+    paths = {os.path.realpath(path): str(Path(path)) for path in directories}  # each once
+    paths = list(paths.values())
     tables = [inspect(path) for path in paths]  # all of them are there, or nothing is touched
     if fix:
         for path in paths:
@@ -50,10 +51,12 @@ def main(
         tables = [inspect(path) for path in paths]
     rate = None if resample else sample_rate
     found = data_report([examine(one, faults=faults, nj=nj, rate=rate) for one, faults in tables])
+    report = report or Path(paths[0]).parent / "report.json"
     write_json(report, found)
     print(table(found))
     if not found["valid"]:
         for fault in found["faults"][:SHOWN]:
             print(f"fault: {fault}")
         faults = some(found["faults"], between="; ")
-        raise InputError(f"{len(found['faults'])} fault(s), all of them listed in {report}: {faults}")
+        hint = "" if fix else " (--fix true mends tables where there is one right answer)"
+        raise InputError(f"{len(found['faults'])} fault(s), all of them listed in {report}: {faults}{hint}")

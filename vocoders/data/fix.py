@@ -14,9 +14,9 @@ BACKUP = ".backup"
 def fix(path) -> list[str]:
     """Sorts tables, takes out empty lines, exact repetitions and byte order marks, and makes spk2utt what utt2spk says.
 
-    No entry is lost: lines of one id that differ stay both, and a table with a line of one word is left alone, as that
-    may be part of another line.  The table as it was is kept in ``.backup/`` under a new name.  Returns a sentence for
-    each table that was changed.
+    No entry is lost: lines of one id that differ stay both, a table with a line of one word is left alone, as that may
+    be part of another line, and so is spk2utt where utt2spk is not of the utterances in wav.scp.  The table as it was
+    is kept in ``.backup/`` under a new name.  Returns a sentence for each table that was changed.
     """
     path = Path(path)
     done = [_tidy(path / name) for name in TABLES if (path / name).is_file()]
@@ -46,7 +46,8 @@ def _tidy(file: Path) -> str | None:
 
 def _speakers(path: Path) -> str | None:
     speaker, faults = scan_table(path / "utt2spk")
-    if not speaker or faults:
+    audio, more = scan_table(path / "wav.scp")
+    if not speaker or faults or more or set(speaker) != set(audio):  # then either of the two may be right
         return None
     expected = [f"{spk} {' '.join(utts)}" for spk, utts in sorted(utterances_by_speaker(speaker).items())]
     file = path / "spk2utt"

@@ -13,7 +13,7 @@ import numpy as np
 
 from vocoders.errors import InputError
 from vocoders.features.extract import wav_table
-from vocoders.io.audio import read_wave
+from vocoders.io.audio import read_wave, resample
 from vocoders.io.files import write_json
 from vocoders.scoring.alignment import lag, trim
 from vocoders.scoring.metrics import load_metric, package_versions
@@ -80,9 +80,8 @@ def _pairs(sources, seed):
             yield Pair(utt, wave, _noisy(wave, np.random.default_rng([seed, number])), rate)
             continue
         other, found = read_wave(decoded, where=f"{utt}: decoded")
-        if found != rate:
-            raise InputError(f"{utt}: the decoded wave has {found} Hz, the reference {rate} Hz; give waves of one rate")
-        yield Pair(utt, *trim(wave, other, rate, where=f"{utt}: "), rate)
+        wave = resample(wave, rate, found)  # as vocoders score with --resample true
+        yield Pair(utt, *trim(wave, other, found, where=f"{utt}: "), found)
 
 
 def _noisy(wave, random):

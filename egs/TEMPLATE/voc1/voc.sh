@@ -84,15 +84,15 @@ fi
 
 if begin_stage 4 "decoding: ${decodes[*]/#/${expdir}/}, and ${baselines:-no baselines}"; then
     for set in ${eval_sets}; do
-        for baseline in ${baselines}; do
-            ${cpu_cmd} "${expdir}/${baseline}/${set}/decode.log" \
-                vocoders decode "${baseline}" "${dump}/${set}" "${expdir}/${baseline}/${set}"
-        done
         for steps in ${decode_steps:-own}; do
             decode=${expdir}/$(decode_name "${steps#own}")/${set}
             ${gpu_cmd} --gpu "${ngpu}" "${decode}/decode.log" \
                 vocoders decode --config "${decode_config}" ${decode_steps:+--decode.steps "${steps}"} \
                     --checkpoint "${checkpoint}" ${seed:+--seed "${seed}"} "${exp}" "${dump}/${set}" "${decode}"
+        done
+        for baseline in ${baselines}; do
+            ${cpu_cmd} "${expdir}/${baseline}/${set}/decode.log" \
+                vocoders decode "${baseline}" "${dump}/${set}" "${expdir}/${baseline}/${set}"
         done
     done
 fi

@@ -76,7 +76,7 @@ def test_all_forms_say_what_the_scores_say(noisy, work):
         summary = json.loads((work / f"r/exp/{name}/decode/eval/summary.json").read_text())["metrics"]["pesq"]
         assert float(line["mean"]) == row["means"]["pesq"]["mean"] == summary["mean"]
         assert np.mean(row["scores"]["pesq"]) == pytest.approx(summary["mean"], abs=1e-5)
-        half = (summary["high"] - summary["low"]) / 2
+        half = stats.sem(row["scores"]["pesq"]) * stats.t(11).ppf(0.975)  # not the bootstrap's of the summary
         assert shown == [name.upper(), f"{summary['mean']:.3f} ± {half:.3f} {line['letters']}"]
 
 

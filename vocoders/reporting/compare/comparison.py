@@ -21,6 +21,7 @@ from vocoders.scoring.paired import ALPHA, holm, letters, method, paired_differe
 from vocoders.scoring.utterance import wave_digest
 
 ASPECTS = ("utterances", "reference", "mel", "alignment")  # rows that differ in one are never in one ranking
+FEW = 5  # utterances, of which the page says that they tell little
 log = logging.getLogger(__name__)
 
 
@@ -129,6 +130,16 @@ class Group:
         return {metric: self._tested(metric) for metric in self.metrics}
 
     @cached_property
+    def intervals(self):
+        """Metric -> its low and high ends for each row, by the method of the differences; NaN where there is none."""
+        return {metric: self._intervals(metric) for metric in self.metrics}
+
+    def _intervals(self, metric):
+        rows = [row.values(metric, self.utterances)[0] for row in self.rows]
+        found = paired_differences(np.stack(rows, 1))  # from nothing
+        return list(zip(found.low, found.high))
+
+    @cached_property
     def letters(self):
         """Metric -> a text for each row: rows that share a letter are not known to differ in this score.
 
@@ -167,7 +178,7 @@ def find_groups(places, *, only="*"):
     rows, seen = [], {}
     for place in places:
         found = _rows(Path(place), only)
-        if not found:
+        if not found and Path(place).parent.name != "TEMPLATE":  # which egs/*/voc1 names too
             log.warning(
                 "%s: nothing scored there%s; left out", place, "" if only == "*" else f" that --only {only} names"
             )
@@ -264,6 +275,7 @@ def _group(group):
         "mel_hash": first.system.get("mel_hash"),
         "alignment": first.summary["alignment"]["mode"],
         "test": f"{method(len(group.utterances))}, Holm's correction over the pairs of rows, each score for itself",
+        "few": len(group.utterances) < FEW,
         "metrics": metrics,
         "utterances": utterances,
         "rows": rows,
@@ -283,13 +295,7 @@ def _row(group, at):
     row = group.rows[at]
     system = row.system
     scores = {name: _plain(row.values(name, group.utterances)[0]) for name in row.metrics}
-    means = {
-        name: {
-            **{key: entry.get(key) for key in ("mean", "low", "high", "n")},
-            "letters": (group.letters[name] or {at: ""})[at],
-        }
-        for name, entry in row.metrics.items()
-    }
+    means = {name: _mean(group, at, name, entry) for name, entry in row.metrics.items()}
     return {
         "name": group.names[at],
         "recipe": row.recipe,
@@ -308,6 +314,18 @@ def _row(group, at):
         "settings": flat(row.settings),
         "means": means,
         "scores": scores,
+    }
+
+
+def _mean(group, at, name, entry):
+    low, high = map(_number, group.intervals[name][at])
+    told = entry["mean"] is not None
+    return {
+        "mean": entry["mean"],
+        "low": low if told else None,
+        "high": high if told else None,
+        "n": entry["n"],
+        "letters": (group.letters[name] or {at: ""})[at],
     }
 
 

@@ -18,7 +18,7 @@ function element(tag, properties = {}, ...children) {
 const digits = (value, count) => value === null || value === undefined ? "–" : value.toFixed(count);
 const signed = (value, count) => (value >= 0 ? "+" : "−") + Math.abs(value).toFixed(count);
 const short = value => value === null ? "–" : Number(value.toPrecision(3)).toString();
-const minutes = seconds => seconds === null ? "–" : seconds < 7200 ? `${(seconds / 60).toFixed(1)} min` : `${(seconds / 3600).toFixed(1)} h`;
+const minutes = seconds => seconds === null ? "–" : seconds < 60 ? `${seconds.toFixed(0)} s` : seconds < 7200 ? `${(seconds / 60).toFixed(1)} min` : `${(seconds / 3600).toFixed(1)} h`;
 const arrow = definition => definition.better === "higher" ? "↑" : "↓";
 const heading = definition => `${definition.label} ${arrow(definition)}`;
 const words = text => text.toLowerCase().split(/\s+/).filter(Boolean);
@@ -86,7 +86,12 @@ function systems() {
   const told = facts.filter(column => group().rows.some(row => column.value({ row }) !== null));
   draw(at("systems"), [{ name: "system", value: ({ row }) => row.name, cell: named }, ...scores, ...told], visible(), sorts.systems);
   const crowded = Object.values(group().metrics).filter(definition => !definition.lettered).map(heading);
-  at("legend").textContent = `${group().n} utterances; mean ± half-width of the 95 % interval. Systems that share a letter in a column are not known to differ there (${group().test}). No single score ranks them. ${crowded.length ? `More than 26 letters would be needed for ${crowded.join(", ")}: see the differences. ` : ""}Click a heading to sort.`;
+  at("legend").textContent = [
+    `${group().n} utterances; mean ± half-width of the 95 % interval. Two systems that share a letter in a column are not known to differ there (${group().test});`,
+    "that is tested utterance by utterance, so that intervals may overlap where systems differ. Letters are in no order, and no single score ranks.",
+    group().few ? `${group().n} utterances tell little: hardly any difference can be shown.` : "",
+    crowded.length ? `Too many letters would be needed for ${crowded.join(", ")}: see the differences.` : "", "Click a heading to sort.",
+  ].join(" ");
 }
 
 function overview() {

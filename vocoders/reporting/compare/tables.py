@@ -18,7 +18,9 @@ def comparison_markdown(title, contents):
     for group in groups:
         parts.append(f"## {group['title']}")
         parts += [f"{group['apart'][0].upper()}{group['apart'][1:]}."] if group["apart"] else []
-        parts.append(f"n = {group['n']}; differences: {group['test']}.")
+        crowded = [definition["label"] for definition in group["metrics"].values() if not definition["lettered"]]
+        parts.append(f"n = {group['n']}; intervals and differences: {group['test']}.{_few(group)}")
+        parts += [f"Too many letters would be needed: {', '.join(crowded)}."] if crowded else []
         parts.append(markdown(group_table(group)))
         parts.append("\n".join(f"- {row['name']}: in {row['recipe']}, {row['again']}" for row in group["rows"]))
     return "\n\n".join(parts) + "\n"
@@ -27,10 +29,14 @@ def comparison_markdown(title, contents):
 def _legend(contents):
     return (
         "Mean ± half-width of the 95 % interval over utterances; ↑ higher is better, ↓ lower is better; RTF is "
-        "computing time over duration, on the device that decoded. Rows that share a letter in a column are not known "
-        f"to differ there at the level of {contents['alpha']:g}; a column without letters would need more than 26. No "
-        "single score ranks the rows."
+        "computing time over duration, on the device that decoded. Two rows that share a letter in a column are not "
+        f"known to differ there, at the level of {contents['alpha']:g} and utterance by utterance, so that intervals "
+        "may overlap where rows differ; letters are in no order. No single score ranks the rows."
     )
+
+
+def _few(group):
+    return f" {group['n']} utterances tell little: hardly any difference can be shown." if group["few"] else ""
 
 
 def group_table(group):
@@ -42,6 +48,7 @@ def group_table(group):
         _fact_column("RTF ↓", rows, "rtf", "{:.3g}".format),
         _fact_column("parameters", rows, "parameters", "{:,}".format),
         _fact_column("training", rows, "training_seconds", duration_words),
+        _fact_column("training steps", rows, "train_steps", "{:,}".format),
         _fact_column("device", rows, "device", str),
     ]
     return Table(group["title"], rows, [column for column in columns if any(cell != NOTHING for cell in column.cells)])
