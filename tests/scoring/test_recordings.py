@@ -100,16 +100,16 @@ def test_log_mel_mae_is_that_of_librosa(pair):
 
 
 def test_pitch_voicing_and_periodicity_are_those_of_world(pair):
-    *waves, rate = pair
-    (f0, periodic), (other, others) = (world_pitch(wave, rate) for wave in waves)
+    (f0, periodic), (other, others) = (world_pitch(wave, 16000) for wave in at(16000, pair))
     both = (f0 > 0) & (other > 0)
     assert both.mean() > 0.3
     assert score("f0", *pair) == pytest.approx(
         {
             "log_f0_rmse": np.sqrt(np.mean(np.log2(f0[both] / other[both]) ** 2)) * np.log(2),
             "vuv_error": 100 * np.mean(np.sign(f0) != np.sign(other)),
-            "periodicity_rmse": np.sqrt(np.mean((periodic - others) ** 2)),
-        }
+            "periodicity_rmse": np.sqrt(np.mean((periodic[::4] - others[::4]) ** 2)),
+        },
+        rel=1e-3,  # D4C adds a trace of noise, another to each frame when some are left out
     )
 
 
@@ -170,8 +170,8 @@ def test_a_reference_is_analysed_once_for_many_candidates(pair, monkeypatch):
     import pyworld
 
     reference, decoded, rate = pair
-    calls, harvest = [], pyworld.harvest
-    monkeypatch.setattr(pyworld, "harvest", lambda *args, **options: calls.append(1) or harvest(*args, **options))
+    calls, dio = [], pyworld.dio
+    monkeypatch.setattr(pyworld, "dio", lambda *args, **options: calls.append(1) or dio(*args, **options))
     kept = Signal(reference, rate)
     scores = [load_metric("mcd")(kept, Signal(gain * decoded, rate)) for gain in (1, 1)]
     assert len(calls) == 3
@@ -227,7 +227,7 @@ def jensen_2016(clean, processed):
 def world_spectrum(wave):
     import pyworld
 
-    f0, time = pyworld.harvest(wave, 16000, f0_floor=70, f0_ceil=500)
+    f0, time = pyworld.dio(wave, 16000, f0_floor=70, f0_ceil=500)
     return pyworld.cheaptrick(wave, pyworld.stonemask(wave, f0, time, 16000), time, 16000)
 
 

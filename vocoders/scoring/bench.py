@@ -22,7 +22,13 @@ from vocoders.scoring.signal import Signal
 from vocoders.scoring.utterance import one_thread
 
 NOISE_DB = -20  # of the noise that stands for a decoder, beside the speech
-SHARED_RATES = {"pesq": 16000, "mcd": 16000, "dnsmos": 16000, "log_mel_mae": 22050}  # Hz, of what resamples
+SHARED_RATES = {
+    "pesq": 16000,
+    "mcd": 16000,
+    "f0": 16000,
+    "dnsmos": 16000,
+    "log_mel_mae": 22050,
+}  # Hz, of what resamples
 READ, LAG, RESAMPLE = "read both", "lag", "resample, shared"
 NETWORK = "dnsmos"  # a network, not signal processing: the total is given without it too
 

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from vocoders.scoring.metrics import METRICS, Score
-from vocoders.scoring.metrics.f0 import F_MAX, F_MIN, FRAME_PERIOD
+from vocoders.scoring.metrics.f0 import RATE, pitch
 
-RATE, ORDER, ALPHA = 16000, 24, 0.41
+ORDER, ALPHA = 24, 0.41
 RANGE_DB = 50
 
 
@@ -20,7 +20,7 @@ class Mcd:
             "MCD",
             "lower",
             "dB",
-            "both at 16 kHz; WORLD cheaptrick (harvest and stonemask F0, 70-500 Hz, 5 ms) to mel-cepstrum of"
+            "both at 16 kHz; WORLD cheaptrick (dio and stonemask F0, 70-500 Hz, 5 ms) to mel-cepstrum of"
             " order 24, alpha 0.41; 10/ln 10 sqrt(2 sum of squared differences of coefficients 1..24), frame"
             " by frame without warping, over frames whose reference power is within 50 dB of the maximum",
         )
@@ -43,8 +43,7 @@ def smooth_spectrum(signal):
     import pyworld
 
     wave = signal.at(RATE).astype(np.float64)
-    coarse, time = pyworld.harvest(wave, RATE, f0_floor=F_MIN, f0_ceil=F_MAX, frame_period=FRAME_PERIOD)
-    power = pyworld.cheaptrick(wave, pyworld.stonemask(wave, coarse, time, RATE), time, RATE)  # [frames, bins]
+    power = pyworld.cheaptrick(wave, *signal.once(pitch), RATE)  # [frames, bins]
     return SmoothSpectrum(10 * np.log10(power.mean(1)), np.log(power) @ _warping(power.shape[1]))
 
 
