@@ -194,4 +194,4 @@ def test_all_that_was_scored_is_compared_from_anywhere(recipe, tmp_path, monkeyp
     spoken = read_table(recipe / "data/eval/text")
     assert {utt["id"]: utt["text"] for utt in group["utterances"]} == spoken
     assert {utt["speaker"] for utt in group["utterances"]} == {"MN"}
-    assert len(list((tmp_path / "page/audio/0").iterdir())) == len(spoken)
+    assert len(list((tmp_path / "page/audio").iterdir())) == len(spoken)
