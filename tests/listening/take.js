@@ -2,10 +2,11 @@
 // are lists by screen and place.  Returns what the page said when it was asked to go on too early.
 async function take(listener, ratings) {
   const $ = selector => document.querySelector(selector);
-  const until = test => new Promise(done => {
-    const look = () => test() ? done() : setTimeout(look, 5);
-    look();
-  });
+  const until = test =>
+    new Promise(done => {
+      const look = () => (test() ? done() : setTimeout(look, 5));
+      look();
+    });
   const refusals = [];
   $("#listener").value = listener;
   $("#intro").requestSubmit();

@@ -87,6 +87,14 @@ def test_systems_of_one_name_are_told_apart(exp):
     ]
 
 
+def test_a_training_is_told_apart_from_another_however_it_was_sampled_from(exp, add_result):
+    add_result("train_x_long/decode_12", 1.5, options={"steps": 12})
+    for name, steps in (("train_x", 6), ("train_x_long", 60)):
+        (exp / name / "config.yaml").write_text(json.dumps({"train": {"max_steps": steps, "seed": 1}}))
+    named = ["Some Net, max_steps 6, 6 steps", "Some Net, max_steps 60, 12 steps"]
+    assert column(table(exp), "system").cells[2:] == named
+
+
 def test_waves_from_elsewhere_go_by_their_directory(exp):
     path = exp / "griffin_lim" / "eval" / "summary.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "system": None}))

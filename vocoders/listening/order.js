@@ -15,22 +15,22 @@ function presentation(seed, listener, mode, screens) {
 function shuffled(things, seed, listener, purpose) {
   const order = [...things];
   for (let last = order.length - 1; last > 0; last--) {
-    const chosen = Math.floor(draw(seed, listener, purpose, last) * (last + 1) / 2 ** 32);
+    const chosen = Math.floor((draw(seed, listener, purpose, last) * (last + 1)) / 2 ** 32);
     [order[last], order[chosen]] = [order[chosen], order[last]];
   }
   return order;
 }
 
 function draw(seed, listener, purpose, number) {
-  return finalized(fnv1a(`${seed}/${listener}/${purpose}`) + Math.imul(number, 0x9E3779B9));
+  return finalized(fnv1a(`${seed}/${listener}/${purpose}`) + Math.imul(number, 0x9e3779b9));
 }
 
 function fnv1a(text) {
-  return new TextEncoder().encode(text).reduce((value, byte) => Math.imul(value ^ byte, 0x01000193), 0x811C9DC5);
+  return new TextEncoder().encode(text).reduce((value, byte) => Math.imul(value ^ byte, 0x01000193), 0x811c9dc5);
 }
 
 function finalized(value) {
-  value = Math.imul(value ^ value >>> 16, 0x85EBCA6B);
-  value = Math.imul(value ^ value >>> 13, 0xC2B2AE35);
-  return (value ^ value >>> 16) >>> 0;
+  value = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
+  value = Math.imul(value ^ (value >>> 13), 0xc2b2ae35);
+  return (value ^ (value >>> 16)) >>> 0;
 }

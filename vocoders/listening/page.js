@@ -6,7 +6,7 @@ const $ = id => document.getElementById(id);
 
 // What is kept: in this browser after every change, and in the file at the end
 
-let session;  // {test, listener, started, at, screens: {id: {ratings, plays, heard, seconds}}}
+let session; // {test, listener, started, at, screens: {id: {ratings, plays, heard, seconds}}}
 const place = listener => `listening/${TEST.test}/${listener}`;
 
 function keep() {
@@ -29,7 +29,14 @@ function kept(key) {
 function result() {
   const screens = order.map(([id, names]) => {
     const { ratings, plays, seconds } = session.screens[id];
-    return { id, training: screenOf[id].training, order: names, ratings, plays, seconds: Math.round(seconds * 10) / 10 };
+    return {
+      id,
+      training: screenOf[id].training,
+      order: names,
+      ratings,
+      plays,
+      seconds: Math.round(seconds * 10) / 10,
+    };
   });
   const { test, listener, started, finished } = session;
   return { kind: "result of a listening test", test, mode: TEST.mode, listener, started, finished, screens };
@@ -44,12 +51,16 @@ const TASKS = {
   mos: "How good does this sound?",
 };
 const KEYS = {
-  mushra: { "0": "play the reference", "1 to 9": "play a sample and go to its slider", "← →": "rate (PageUp, PageDown: in tens)" },
+  mushra: {
+    0: "play the reference",
+    "1 to 9": "play a sample and go to its slider",
+    "← →": "rate (PageUp, PageDown: in tens)",
+  },
   ab: { "1, 2": "play A or B", "←": "A sounds better", "↓": "no preference", "→": "B sounds better" },
   mos: { "1 to 5": "rate", "← →": "change the rating" },
 };
-const CHOICES = { ArrowLeft: 0, ArrowDown: 1, ArrowRight: 2 };  // in ab
-const LEAST = 1;  // seconds of a MUSHRA sample that must have been heard; of others, all
+const CHOICES = { ArrowLeft: 0, ArrowDown: 1, ArrowRight: 2 }; // in ab
+const LEAST = 1; // seconds of a MUSHRA sample that must have been heard; of others, all
 
 let order, context, player, tracks, shown, since, ready;
 
@@ -70,7 +81,7 @@ function trackNames(id) {
   return reference ? [reference, ...items] : items;
 }
 
-const loaded = new Map();  // screen -> promise of its buffers; of this and the next one only
+const loaded = new Map(); // screen -> promise of its buffers; of this and the next one only
 
 function buffersOf(at) {
   for (const old of loaded.keys()) if (old < at) loaded.delete(old);
@@ -109,7 +120,7 @@ async function show() {
   since = performance.now();
   say(number === 1 && at > 0 && !shown.seconds ? "Practice is over: from here on it counts." : "");
   paint();
-  if (at + 1 < order.length) buffersOf(at + 1).catch(() => {});  // told when it is shown
+  if (at + 1 < order.length) buffersOf(at + 1).catch(() => {}); // told when it is shown
 }
 
 const BUILD = {
@@ -124,10 +135,16 @@ const BUILD = {
         slider.classList.toggle("open", open);
         slider.setAttribute("aria-valuetext", open ? "not rated" : `${slider.value}, ${regionOf(slider.value)}`);
       };
-      const rate = () => { value.textContent = slider.value; rated(name, Number(slider.value)); tell(); };
+      const rate = () => {
+        value.textContent = slider.value;
+        rated(name, Number(slider.value));
+        tell();
+      };
       slider.addEventListener("input", rate);
-      slider.addEventListener("pointerup", rate);  // where it already stands, it is meant too
-      slider.addEventListener("keyup", event => { if (/^(Arrow|Page|Home|End)/.test(event.key)) rate(); });
+      slider.addEventListener("pointerup", rate); // where it already stands, it is meant too
+      slider.addEventListener("keyup", event => {
+        if (/^(Arrow|Page|Home|End)/.test(event.key)) rate();
+      });
       tell();
       return element("div", { className: "row" }, trackButton(name, `Sample ${at + 1}`), slider, value);
     }),
@@ -141,7 +158,10 @@ const BUILD = {
     ]),
   ],
   mos: items => [
-    choices("Quality", mosValues().map(value => [`${value} ${TEST.scale.names[value - 1] ?? ""}`, { [items[0]]: value }])),
+    choices(
+      "Quality",
+      mosValues().map(value => [`${value} ${TEST.scale.names[value - 1] ?? ""}`, { [items[0]]: value }]),
+    ),
   ],
 };
 
@@ -155,7 +175,11 @@ function regionOf(value) {
 }
 
 function scaleNames() {
-  const names = element("div", { className: "names" }, ...TEST.scale.names.map(textContent => element("span", { textContent })));
+  const names = element(
+    "div",
+    { className: "names" },
+    ...TEST.scale.names.map(textContent => element("span", { textContent })),
+  );
   names.setAttribute("aria-hidden", "true");
   return names;
 }
@@ -187,9 +211,10 @@ function rated(name, value) {
 // Playing
 
 let frame;
-let heardSince;  // when the present sample began to be heard
+let heardSince; // when the present sample began to be heard
 
-function account() {  // adds what has been heard and how long the screen has been there
+function account() {
+  // adds what has been heard and how long the screen has been there
   const now = performance.now();
   if (player.playing && heardSince !== undefined) {
     const name = tracks[player.selected];
@@ -224,7 +249,8 @@ function pause() {
   paint();
 }
 
-function choose(track) {  // to hear this one: in MUSHRA from where the other one is, else from the beginning
+function choose(track) {
+  // to hear this one: in MUSHRA from where the other one is, else from the beginning
   if (!ready) return;
   account();
   const switching = player.playing && TEST.mode === "mushra";
@@ -267,10 +293,11 @@ function say(text) {
 
 // Going on
 
-function missing() {  // [what is missing in words, where to go for it], or nothing
+function missing() {
+  // [what is missing in words, where to go for it], or nothing
   const items = order[session.at][1];
   const needed = TEST.mode === "mushra" ? Math.min(LEAST, player.duration) : player.duration;
-  const lacking = test => items.flatMap((name, at) => test(name) ? [at] : []);
+  const lacking = test => items.flatMap((name, at) => (test(name) ? [at] : []));
   const unheard = lacking(name => (shown.heard[name] ?? 0) < needed - 0.1);
   const reference = screenOf[order[session.at][0]].reference;
   if (reference && (shown.heard[reference] ?? 0) < needed - 0.1) {
@@ -282,7 +309,8 @@ function missing() {  // [what is missing in words, where to go for it], or noth
   if (unrated.length) return [please, $("samples").querySelectorAll("input")[unrated[0]]];
 }
 
-function named(places) {  // which samples, in words
+function named(places) {
+  // which samples, in words
   if (TEST.mode === "mos") return "the sample (to its end)";
   if (TEST.mode === "ab") return `${places.map(at => "AB"[at]).join(" and ")} (to the end)`;
   return `sample${places.length > 1 ? "s" : ""} ${places.map(at => at + 1).join(", ")}`;
@@ -320,21 +348,26 @@ function begin(event) {
   event.preventDefault();
   const listener = $("listener").value;
   const old = kept(place(listener));
-  session = old ? JSON.parse(old) : { test: TEST.test, listener, started: new Date().toISOString(), at: 0, screens: {} };
+  session = old
+    ? JSON.parse(old)
+    : { test: TEST.test, listener, started: new Date().toISOString(), at: 0, screens: {} };
   order = presentation(TEST.seed, listener, TEST.mode, TEST.screens);
   try {
     context ??= new AudioContext({ sampleRate: TEST.rate });
   } catch {
-    context = new AudioContext();  // a browser that takes no rate resamples
+    context = new AudioContext(); // a browser that takes no rate resamples
   }
   player = new Player(context);
   player.onend = ended;
   player.loop = $("loop").checked;
   $("task").textContent = TASKS[TEST.mode];
   const keys = { space: "play, pause", ...KEYS[TEST.mode], Enter: "next screen" };
-  $("keys").replaceChildren(...Object.entries(keys).flatMap(([key, what]) => [
-    element("dt", { textContent: key }), element("dd", { textContent: what }),
-  ]));
+  $("keys").replaceChildren(
+    ...Object.entries(keys).flatMap(([key, what]) => [
+      element("dt", { textContent: key }),
+      element("dd", { textContent: what }),
+    ]),
+  );
   keep();
   show();
 }
@@ -360,7 +393,8 @@ function digit(number) {
   const track = TEST.mode === "mushra" ? number : number - 1;
   if (track < 0 || track >= tracks.length) return;
   choose(track);
-  if (TEST.mode === "mushra") (number ? $("samples").querySelectorAll("input")[number - 1] : buttonOf(tracks[0])).focus();
+  if (TEST.mode === "mushra")
+    (number ? $("samples").querySelectorAll("input")[number - 1] : buttonOf(tracks[0])).focus();
 }
 
 function radio(number) {
@@ -379,7 +413,15 @@ $("place").addEventListener("input", () => {
   if (!ready) return;
   const position = Number($("place").value);
   if (player.playing) play(position);
-  else { player.rest = position; paint(); }
+  else {
+    player.rest = position;
+    paint();
+  }
 });
 document.addEventListener("keydown", pressed);
-addEventListener("pagehide", () => { if (session && ready) { account(); keep(); } });
+addEventListener("pagehide", () => {
+  if (session && ready) {
+    account();
+    keep();
+  }
+});

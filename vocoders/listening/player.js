@@ -1,17 +1,22 @@
 "use strict";
 // Sound: how it is loaded, and how it plays.
 
-const CROSSFADE = 0.01;  // seconds
-const waiting = new Map();  // name -> what to do with its text
+const CROSSFADE = 0.01; // seconds
+const waiting = new Map(); // name -> what to do with its text
 
-function receive(name, text) {  // called by audio/<name>.js: a page on a disk may load scripts, but not data
+function receive(name, text) {
+  // called by audio/<name>.js: a page on a disk may load scripts, but not data
   waiting.get(name)(Uint8Array.from(atob(text), letter => letter.charCodeAt(0)).buffer);
 }
 
 function fetched(name) {
   return new Promise((resolve, reject) => {
     const script = document.createElement("script");
-    const end = (settle, value) => { script.remove(); waiting.delete(name); settle(value); };
+    const end = (settle, value) => {
+      script.remove();
+      waiting.delete(name);
+      settle(value);
+    };
     waiting.set(name, bytes => end(resolve, bytes));
     script.onerror = () => end(reject, new Error(`audio/${name}.js cannot be loaded; is the folder complete?`));
     script.src = `audio/${name}.js`;
@@ -25,13 +30,17 @@ class Player {
     this.context = context;
     this.tracks = [];
     this.selected = 0;
-    this.rest = 0;  // position while nothing plays
+    this.rest = 0; // position while nothing plays
     this.onend = () => {};
   }
 
-  get playing() { return this.tracks.length > 0; }
+  get playing() {
+    return this.tracks.length > 0;
+  }
 
-  get duration() { return this.buffers[0].duration; }
+  get duration() {
+    return this.buffers[0].duration;
+  }
 
   get position() {
     if (!this.playing) return this.rest;
@@ -69,7 +78,10 @@ class Player {
     this.rest = this.position;
     const tracks = this.tracks;
     this.tracks = [];
-    tracks.forEach(({ source, gain }) => { source.stop(); gain.disconnect(); });
+    tracks.forEach(({ source, gain }) => {
+      source.stop();
+      gain.disconnect();
+    });
   }
 
   select(chosen) {
@@ -86,6 +98,8 @@ class Player {
     const position = this.position;
     this.loop = loop;
     if (this.playing) this.origin = this.context.currentTime - position;
-    this.tracks.forEach(({ source }) => { source.loop = loop; });
+    this.tracks.forEach(({ source }) => {
+      source.loop = loop;
+    });
   }
 }

@@ -4,13 +4,16 @@ from vocoders.config import flat
 
 
 def labels(results):
-    """A name for each result.  Where two share one, it says which settings of training differ, else the directory."""
-    return _told_apart([", ".join([_trained_label(result), *sampling(result)]) for result in results], results)
+    """A name for each result: its model, where several trainings share one what they differ in, how it was sampled
+    from, and where all that is the same the directory."""
+    models = _with_settings([_trained_label(result) for result in results], results)
+    names = [", ".join([model, *sampling(result)]) for model, result in zip(models, results)]
+    return _with_places(names, results)
 
 
 def model_labels(results):
     """The same without how they were sampled from."""
-    return _told_apart([_trained_label(result) for result in results], results)
+    return _with_places(_with_settings([_trained_label(result) for result in results], results), results)
 
 
 def sampling(result):
@@ -67,10 +70,13 @@ def _trained_label(result):
     return f"{result.label}, 1 step of training" if result.system.get("train_steps") == 1 else result.label
 
 
-def _told_apart(names, results):
+def _with_settings(names, results):
     alike = {name: [result for other, result in zip(names, results) if other == name] for name in names}
-    told = [", ".join([name, *_different(result, alike[name])]) for name, result in zip(names, results)]
-    return [f"{name} [{result.place}]" if told.count(name) > 1 else name for name, result in zip(told, results)]
+    return [", ".join([name, *_different(result, alike[name])]) for name, result in zip(names, results)]
+
+
+def _with_places(names, results):
+    return [f"{name} [{result.place}]" if names.count(name) > 1 else name for name, result in zip(names, results)]
 
 
 def _different(result, others):

@@ -1,7 +1,9 @@
 // ---- waves: scripts beside the page, because a page opened as a file may load those and nothing else -----------------
 
 const MOST = 12; // utterances whose waves are kept in memory
-const embedded = new Map(), arrived = new Map(), waiting = new Map();
+const embedded = new Map(),
+  arrived = new Map(),
+  waiting = new Map();
 window.vocodersAudio = (name, waves) => {
   if (!waiting.has(name)) return embedded.set(name, waves);
   arrived.set(name, waves);
@@ -21,14 +23,28 @@ function fetchWaves(name) {
   });
 }
 const bytes = text => Uint8Array.from(atob(text), letter => letter.charCodeAt(0)).buffer;
-const rateOf = content => { const b = new Uint8Array(content); return b[18] << 12 | b[19] << 4 | b[20] >> 4; }; // of FLAC's STREAMINFO
+const rateOf = content => {
+  const b = new Uint8Array(content);
+  return (b[18] << 12) | (b[19] << 4) | (b[20] >> 4);
+}; // of FLAC's STREAMINFO
 
 // ---- player: all systems run at once, one is let through ------------------------------------------------------------
 
-const player = { context: null, voices: [], playing: false, starting: false, offset: 0, began: 0, current: null, duration: 0, ticket: 0 };
+const player = {
+  context: null,
+  voices: [],
+  playing: false,
+  starting: false,
+  offset: 0,
+  began: 0,
+  current: null,
+  duration: 0,
+  ticket: 0,
+};
 window.comparisonPlayer = player;
 
-player.position = () => player.playing ? Math.min(player.context.currentTime - player.began, player.duration) : player.offset;
+player.position = () =>
+  player.playing ? Math.min(player.context.currentTime - player.began, player.duration) : player.offset;
 
 player.play = async () => {
   if (player.playing || player.starting || !player.voices.length) return;
@@ -60,7 +76,11 @@ player.pause = () => {
   if (!player.playing) return;
   player.offset = Math.max(0, player.position());
   player.playing = false;
-  for (const voice of player.voices) { voice.source.stop(); voice.source.disconnect(); voice.gain.disconnect(); }
+  for (const voice of player.voices) {
+    voice.source.stop();
+    voice.source.disconnect();
+    voice.gain.disconnect();
+  }
   at("play").textContent = "▶";
   at("play").setAttribute("aria-label", "play");
   show();
@@ -77,15 +97,17 @@ player.seek = position => {
 player.switchTo = number => {
   if (!player.voices.some(voice => voice.number === number)) return;
   player.current = number;
-  if (player.playing) for (const voice of player.voices) // 3 ms: no gap, no click
-    voice.gain.gain.setTargetAtTime(voice.number === number ? loudness(voice) : 0, player.context.currentTime, 0.003);
+  if (player.playing)
+    for (const voice of player.voices)
+      // 3 ms: no gap, no click
+      voice.gain.gain.setTargetAtTime(voice.number === number ? loudness(voice) : 0, player.context.currentTime, 0.003);
   for (const voice of player.voices) {
     voice.card.dataset.current = voice.number === number;
     voice.card.firstChild.setAttribute("aria-pressed", voice.number === number);
   }
 };
 
-const loudness = voice => at("level").checked && voice.rms > 0 ? Math.min(player.rms / voice.rms, 1 / voice.peak) : 1;
+const loudness = voice => (at("level").checked && voice.rms > 0 ? Math.min(player.rms / voice.rms, 1 / voice.peak) : 1);
 
 function tick() {
   if (!player.playing) return;
@@ -101,7 +123,7 @@ function show() {
   const position = Math.max(0, player.position());
   at("seek").value = player.duration ? position / player.duration : 0;
   at("clock").textContent = `${position.toFixed(1)} of ${player.duration.toFixed(1)} s`;
-  for (const voice of player.voices) voice.needle.style.left = `${100 * position / (player.duration || 1)}%`;
+  for (const voice of player.voices) voice.needle.style.left = `${(100 * position) / (player.duration || 1)}%`;
 }
 
 function close() {
@@ -116,22 +138,41 @@ function close() {
 
 /* Opens an utterance. With `stay`, it is the same one again: position and focus stay. */
 async function open(k, stay = false) {
-  const wasPlaying = player.playing, before = player.current, offset = stay ? player.position() : 0;
+  const wasPlaying = player.playing,
+    before = player.current,
+    offset = stay ? player.position() : 0;
   close();
-  const ticket = player.ticket, name = data.heard[`${state.group}/${k}`], utterance = group().utterances[k];
+  const ticket = player.ticket,
+    name = data.heard[`${state.group}/${k}`],
+    utterance = group().utterances[k];
   state.utterance = k;
   for (const row of at("utterances").tBodies[0].rows) row.toggleAttribute("aria-current", false);
   const row = at("utterances").querySelector(`tr[data-k="${k}"]`);
-  if (row) { row.setAttribute("aria-current", "true"); row.scrollIntoView({ block: "nearest" }); }
+  if (row) {
+    row.setAttribute("aria-current", "true");
+    row.scrollIntoView({ block: "nearest" });
+  }
   at("heading").textContent = utterance.id;
   at("text").textContent = [utterance.speaker, utterance.text].filter(Boolean).join(": ");
-  if (!name) { at("status").textContent = "The audio of this utterance was not put beside this page (--utterances, --audio)."; return; }
+  if (!name) {
+    at("status").textContent = "The audio of this utterance was not put beside this page (--utterances, --audio).";
+    return;
+  }
   at("status").textContent = "loading …";
   let waves;
-  try { waves = await fetchWaves(name); } catch (error) { if (ticket === player.ticket) at("status").textContent = `${error.message}; keep the folder audio and report.html together.`; return; }
+  try {
+    waves = await fetchWaves(name);
+  } catch (error) {
+    if (ticket === player.ticket)
+      at("status").textContent = `${error.message}; keep the folder audio and report.html together.`;
+    return;
+  }
   if (ticket !== player.ticket) return;
   const wanted = visible().filter(({ number }) => waves[number] !== null && waves[number] !== undefined);
-  if (!wanted.length) { at("status").textContent = "None of the systems that are shown has this utterance."; return; }
+  if (!wanted.length) {
+    at("status").textContent = "None of the systems that are shown has this utterance.";
+    return;
+  }
   const contents = wanted.map(({ number }) => bytes(waves[number]));
   const rate = rateOf(contents[0]);
   if (!player.context || player.context.sampleRate !== rate) {
@@ -156,15 +197,38 @@ async function open(k, stay = false) {
 
 function voiceOf(row, number, place, buffer, k) {
   const samples = buffer.getChannelData(0);
-  let energy = 0, peak = 1e-9;
-  for (const sample of samples) { energy += sample * sample; peak = Math.max(peak, Math.abs(sample)); }
-  const needle = element("i"), canvas = element("canvas", { width: 600, height: 120 });
+  let energy = 0,
+    peak = 1e-9;
+  for (const sample of samples) {
+    energy += sample * sample;
+    peak = Math.max(peak, Math.abs(sample));
+  }
+  const needle = element("i"),
+    canvas = element("canvas", { width: 600, height: 120 });
   const picture = element("div", { className: "picture" }, canvas, needle);
-  picture.addEventListener("click", event => player.seek((event.clientX - picture.getBoundingClientRect().left) / picture.clientWidth * player.duration));
-  const button = element("button", { type: "button" }, element("span", {}, place < 9 ? element("kbd", {}, String(place + 1)) : null, ` ${row.name}`), element("span", {}, scoreWords(row, k)));
+  picture.addEventListener("click", event =>
+    player.seek(((event.clientX - picture.getBoundingClientRect().left) / picture.clientWidth) * player.duration),
+  );
+  const button = element(
+    "button",
+    { type: "button" },
+    element("span", {}, place < 9 ? element("kbd", {}, String(place + 1)) : null, ` ${row.name}`),
+    element("span", {}, scoreWords(row, k)),
+  );
   const card = element("div", { className: "voice" }, button, picture);
   button.addEventListener("click", () => player.switchTo(number));
-  return { number, row, buffer, samples, rms: Math.sqrt(energy / samples.length), peak, card, needle, canvas, level: null };
+  return {
+    number,
+    row,
+    buffer,
+    samples,
+    rms: Math.sqrt(energy / samples.length),
+    peak,
+    card,
+    needle,
+    canvas,
+    level: null,
+  };
 }
 
 function scoreWords(row, k) {
@@ -173,5 +237,6 @@ function scoreWords(row, k) {
 }
 
 function showScores() {
-  for (const voice of player.voices) voice.card.firstChild.lastChild.textContent = scoreWords(voice.row, state.utterance);
+  for (const voice of player.voices)
+    voice.card.firstChild.lastChild.textContent = scoreWords(voice.row, state.utterance);
 }
