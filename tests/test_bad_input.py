@@ -217,7 +217,7 @@ CASES = {
         lambda: edit("data/train/text", "b text", "aa new\nb text"),
         CHECK,
         f"1 fault(s), {LISTED}: data/train/text: 1 utterance(s) are not in wav.scp: aa; "
-        "remove them, or add them to wav.scp",
+        "remove them, or add them to wav.scp; --fix true mends tables where there is one right answer",
     ),
     "no id left": (lambda: put("data/train/wav.scp", ""), FEATURES, "data/train/wav.scp: has no utterances"),
     "one utterance in two sets": (

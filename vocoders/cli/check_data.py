@@ -58,5 +58,6 @@ def main(
         for fault in found["faults"][:SHOWN]:
             print(f"fault: {fault}")
         faults = some(found["faults"], between="; ")
-        hint = "" if fix else " (--fix true mends tables where there is one right answer)"
+        mendable = not fix and any(faults for _one, faults in tables)
+        hint = "; --fix true mends tables where there is one right answer" if mendable else ""
         raise InputError(f"{len(found['faults'])} fault(s), all of them listed in {report}: {faults}{hint}")
