@@ -17,6 +17,8 @@ with p values, and writes listening.md and listening.json beside the key.
 import inspect
 from typing import Literal
 
+NOT_OF_BUILDING = ("paths", "collect", "key")
+
 
 def main(
     *paths: str,
@@ -70,18 +72,14 @@ def main(
 
     if key:
         raise InputError("--key belongs to --collect; to make a test, leave it out")
-    how = {"utterances": utterances, "seed": seed, "checks": checks, "half_steps": half_steps, "training": training}
-    chosen = {
-        "anchors": None if anchors is None else _numbers(anchors, float, "--anchors"),
-        "pairs": None if pairs is None else _pair_numbers(pairs),
-    }
-    page = {"title": title, "intro": _text(intro) if intro else None}
-    level = {"loudness": loudness, "sample_rate": sample_rate}
-    output, *directories = paths
-    made = build(output, directories, mode=mode, reference=reference, **how, **chosen, **level, **page)
+    options = {name: value for name, value in given.items() if name not in NOT_OF_BUILDING}
+    options["anchors"] = None if anchors is None else _numbers(anchors, float, "--anchors")
+    options["pairs"] = None if pairs is None else _pair_numbers(pairs)
+    options["intro"] = _text(intro) if intro else None
+    made = build(paths[0], paths[1:], **options)
     counted = sum(not screen["training"] for screen in made["screens"])
     print(f"{counted} screens, {made['loudness']:.1f} LUFS, seed {made['seed']}")
-    print(f"for listeners: {output.rstrip('/')}/send")
+    print(f"for listeners: {paths[0].rstrip('/')}/send")
 
 
 def _refuse_building(given):
@@ -89,7 +87,7 @@ def _refuse_building(given):
     from vocoders.errors import InputError
 
     for name, parameter in inspect.signature(main).parameters.items():
-        if name not in ("paths", "collect", "key") and given[name] != parameter.default:
+        if name not in NOT_OF_BUILDING and given[name] != parameter.default:
             raise InputError(f"--{name} belongs to making a test; with --collect, leave it out")
 
 

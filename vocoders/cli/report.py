@@ -50,7 +50,7 @@ def main(
     from vocoders.reporting.markdown import markdown, results_block, write_results
     from vocoders.reporting.page import heard, write_page
     from vocoders.reporting.pooling import pool
-    from vocoders.reporting.results import find_results
+    from vocoders.reporting.results import find_results, recipe_name
     from vocoders.reporting.speakers import speaker_tables
     from vocoders.reporting.sweeps import summary_tables
     from vocoders.reporting.tables import build_table, legend, units
@@ -71,10 +71,5 @@ def main(
         write_figure(figure, heard(tables[0]))
         print(figure)
     if html:
-        write_page(html, tables, title=title or _recipe(Path(exp_root)), utterances=utterances)
+        write_page(html, tables, title=title or recipe_name(exp_root), utterances=utterances)
         print(Path(html).resolve())
-
-
-def _recipe(exp_root):
-    """The recipe's directory, as in ``ljspeech/voc1``."""
-    return "/".join(exp_root.resolve().parent.parts[-2:])

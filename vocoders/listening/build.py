@@ -84,19 +84,21 @@ def build(
     how = {key: settings[key] for key in ("training", "anchors", "pairs", "checks")}
     screens = [_with_names(screen, secret) for screen in design.screens(mode, systems, chosen, seed=secret, **how)]
     waves, reached, rate = _waves(screens, tables, settings)
-    key = {
+    about = {"seed": seed, "settings": settings, "loudness": reached, "sample_rate": rate}
+    key = _key(screens, secret, about)
+    _write(output, key, waves, secret, title=title, intro=intro)
+    return key
+
+
+def _key(screens, secret, about):
+    return {
         "kind": KIND,
         "test": _digits(secret, "test"),
-        "seed": seed,
         "order_seed": _digits(secret, "order"),
-        "settings": settings,
-        "loudness": reached,
-        "sample_rate": rate,
+        **about,
         "provenance": provenance.collect(),
         "screens": sorted(screens, key=lambda screen: screen["id"]),  # by what tells nothing
     }
-    _write(output, key, waves, secret, title=title, intro=intro)
-    return key
 
 
 def _refuse_foreign(mode, **given):

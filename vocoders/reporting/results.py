@@ -111,15 +111,16 @@ class Result:
     @cached_property
     def waves(self):
         """Utterance -> path of its decoded wave; of those that are there."""
-        table = next(filter(None, map(self.find, (self.directory / "wav.scp", self.summary.get("decoded", "")))), None)
+        table = next(
+            filter(None, map(self.find, (self.directory.absolute() / "wav.scp", self.summary.get("decoded", "")))), None
+        )
         listed = read_table(table) if table else {}
         found = {utt: self._beside(table, path) or self.find(path) for utt, path in listed.items()}
         return {utt: str(path) for utt, path in found.items() if path}
 
     def find(self, path):
         """Where a file is that was named relative to the recipe, whose directory need not be this one; or None."""
-        places = (folder / path for folder in self.directory.absolute().parents)
-        return next((place for place in places if str(path) and place.is_file()), None)
+        return find_above(self.directory, path)
 
     @staticmethod
     def _beside(table, path):
@@ -136,6 +137,17 @@ class Result:
             if folder == self.root:
                 return None
         return None
+
+
+def find_above(start, path):
+    """The file ``path`` in the nearest of the folders that ``start`` lies in; None where none has it."""
+    places = (folder / path for folder in Path(start).absolute().parents)
+    return next((place for place in places if place.is_file()), None)
+
+
+def recipe_name(root):
+    """The recipe that an experiment root is of, as in ``ljspeech/voc1``."""
+    return "/".join(Path(root).resolve().parent.parts[-2:])
 
 
 def find_results(root, *, only="*"):

@@ -89,13 +89,13 @@ def _metric_column(name, results):
     told = next(filter(None, entries))
     digits = digits_of([entry["mean"] for entry in entries if entry.get("mean") is not None])
     counts = [result.summary["n"] for result in results]
-    cells = [_mean_and_interval(entry, n, digits) for entry, n in zip(entries, counts)]
+    cells = [mean_and_interval(entry, n, digits) for entry, n in zip(entries, counts)]
     header = f"{told.get('label', name)} {ARROW.get(told.get('better'), '')}".rstrip()
     means = [entry.get("mean") for entry in entries]
     return Column(header, cells, means, told.get("unit", ""), told.get("definition", ""))
 
 
-def _mean_and_interval(entry, n, digits):
+def mean_and_interval(entry, n, digits):
     """``mean ± half-width of the 95 % interval``, with its own n where that is not everybody's."""
     if entry.get("mean") is None:
         return "undefined" if entry.get("undefined") else NOTHING

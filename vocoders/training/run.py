@@ -41,25 +41,19 @@ def train(settings, train_directory, dev_directory, experiment, *, device="cpu")
     torch.manual_seed(train_settings.seed)
     model = checkpoint.build_model(settings.get("model", {}), mel_spec)
     _check_model(model, train_settings)
-    segments = RandomSegments(
-        FeatureReader(train_directory),
-        frames=train_settings.segment_frames,
-        hop_size=mel_spec.hop_size,
-        short_limit=train_settings.short_limit,
-    )
-    dev = FeatureReader(dev_directory)
+    excerpts = {
+        "frames": train_settings.segment_frames,
+        "hop_size": mel_spec.hop_size,
+        "short_limit": train_settings.short_limit,
+    }
+    segments, dev = RandomSegments(FeatureReader(train_directory), **excerpts), FeatureReader(dev_directory)
     dev_batches = fixed_segments(
-        dev,
-        frames=train_settings.segment_frames,
-        hop_size=mel_spec.hop_size,
-        batch_size=train_settings.batch_size,
-        count=train_settings.dev_segments,
-        short_limit=train_settings.short_limit,
+        dev, batch_size=train_settings.batch_size, count=train_settings.dev_segments, **excerpts
     )
     experiment = Path(experiment)
     data = {"train": _digest(train_directory), "dev": _digest(dev_directory)}
-    claim(experiment, {**settings, "mel": mel_spec.as_dict(), "data": data})  # now that all has been checked
-    write_text(experiment / checkpoint.TRAINED_ON, "".join(f"{utt}\n" for utt in segments.utterances))
+    # now that all has been checked
+    claim(experiment, {**settings, "mel": mel_spec.as_dict(), "data": data}, segments.utterances)
     remove_partials(experiment)
     trainer = Trainer(
         model,
@@ -102,8 +96,11 @@ def _check_model(model, settings):
     config.typed(model.synthesize, settings.sample_options, skip=1, where="train.sample_options")
 
 
-def claim(experiment, effective):
-    """Writes ``config.yaml`` in a new experiment; in an old one, it must be the same but for what changes no result."""
+def claim(experiment, effective, utterances):
+    """Writes ``config.yaml`` in a new experiment; in an old one, it must be the same but for what changes no result.
+
+    What it will be trained on is written beside it.
+    """
     path = experiment / "config.yaml"
     if path.exists():
         there = config.flat(config.load(path))
@@ -116,6 +113,7 @@ def claim(experiment, effective):
                 f"own with --tag, or remove the directory"
             )
     write_text(path, config.dump(effective))
+    write_text(experiment / checkpoint.TRAINED_ON, "".join(f"{utt}\n" for utt in utterances))
     write_json(experiment / "provenance.json", provenance.collect())
 
 

@@ -15,7 +15,7 @@ from vocoders.errors import InputError
 from vocoders.io.audio import duration, read_wave, resample
 from vocoders.io.tables import read_table
 from vocoders.reporting.labels import labels
-from vocoders.reporting.results import Result
+from vocoders.reporting.results import Result, find_above, recipe_name
 from vocoders.reporting.tables import HEADLINE, digits_of, origin, real_time_factor
 from vocoders.scoring.paired import ALPHA, holm, letters, method, paired_differences
 from vocoders.scoring.utterance import wave_digest
@@ -66,13 +66,9 @@ def _digests(table, rate, utterances):
         return dict.fromkeys(utterances)
     found = {}
     for utt in utterances:
-        path = next((place / waves[utt] for place in table.parents if (place / waves[utt]).is_file()), None)
-        found[utt] = wave_digest(_at(rate, *read_wave(path))) if path else None
+        path = find_above(table, waves[utt])
+        found[utt] = wave_digest(resample(*read_wave(path), rate)) if path else None
     return found
-
-
-def _at(rate, wave, found):
-    return resample(wave, found, rate)
 
 
 @dataclass(frozen=True)
@@ -176,12 +172,11 @@ def find_groups(places, *, only="*"):
     nothing has been scored is named; InputError when none has anything, or one holds another.
     """
     rows, seen = [], {}
+    chosen = "" if only == "*" else f" that --only {only} names"
     for place in places:
         found = _rows(Path(place), only)
         if not found and Path(place).parent.name != "TEMPLATE":  # which egs/*/voc1 names too
-            log.warning(
-                "%s: nothing scored there%s; left out", place, "" if only == "*" else f" that --only {only} names"
-            )
+            log.warning("%s: nothing scored there%s; left out", place, chosen)
         for row in found:
             where = row.directory.resolve()
             if where in seen:
@@ -190,7 +185,8 @@ def find_groups(places, *, only="*"):
             row.check()
         rows += found
     if not rows:
-        raise InputError(f"{some(list(map(str, places)))}: no summary.json there; run vocoders score (stage 5) first")
+        where = some(list(map(str, places)))
+        raise InputError(f"{where}: no summary.json there{chosen}; run vocoders score (stage 5) first")
     found = {}
     for row in rows:
         found.setdefault(tuple(row.conditions.values()), []).append(row)
@@ -208,11 +204,6 @@ def _rows(place, only):
     root = place / "exp" if (place / "exp").is_dir() else place
     rows = [Row(path.parent, root, recipe=recipe_name(root)) for path in root.rglob("summary.json")]
     return sorted((row for row in rows if fnmatchcase(row.place, only)), key=lambda row: (row.eval_set, row.order))
-
-
-def recipe_name(root):
-    """The recipe's directory, as in ``ljspeech/voc1``."""
-    return "/".join(Path(root).resolve().parent.parts[-2:])
 
 
 def _titles(groups):

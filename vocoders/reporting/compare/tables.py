@@ -4,7 +4,7 @@ import csv
 import io
 
 from vocoders.reporting.markdown import markdown
-from vocoders.reporting.tables import ARROW, NOTHING, Column, Table, duration_words
+from vocoders.reporting.tables import ARROW, NOTHING, Column, Table, duration_words, mean_and_interval
 
 FACTS = ("parameters", "evaluations", "rtf", "train_steps", "training_seconds", "device")
 
@@ -80,11 +80,7 @@ def _cell(group, metric, row, *, letters=True):
     found = row["means"].get(metric)
     if not found or found["mean"] is None:
         return NOTHING
-    digits = group["metrics"][metric]["digits"]
-    text = f"{found['mean']:.{digits}f}"
-    if found["low"] is not None:
-        text += f" ± {(found['high'] - found['low']) / 2:.{digits}f}"
-    text += f" (n={found['n']})" if found["n"] != group["n"] else ""
+    text = mean_and_interval(found, group["n"], group["metrics"][metric]["digits"])
     return f"{text} {found['letters']}".rstrip() if letters else text
 
 
