@@ -133,6 +133,15 @@ def test_means_that_are_not_of_these_scores_are_refused(noisy, work):
         find_groups(["r"])
 
 
+def test_scores_of_one_name_and_two_definitions_are_refused(noisy, work):
+    path = work / "r/exp/b/decode/eval/summary.json"
+    summary = json.loads(path.read_text())
+    summary["metrics"]["pesq"]["definition"] = "as it was"
+    path.write_text(json.dumps(summary))
+    with pytest.raises(InputError, match="a/decode/eval and r/exp/b/decode/eval: PESQ was measured in two ways"):
+        find_groups(["r"])
+
+
 @pytest.mark.parametrize("option", ["--nj", "--utterances"])
 def test_numbers_that_make_no_sense_leave_nothing(noisy, work, capsys, option):
     assert cli.main(["compare", "--out", "out", option, "0", "r"]) == 1

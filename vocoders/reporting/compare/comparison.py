@@ -191,6 +191,8 @@ def find_groups(places, *, only="*"):
     for row in rows:
         found.setdefault(tuple(row.conditions.values()), []).append(row)
     groups = sorted(found.values(), key=lambda members: -len(members))  # stable: in the order given
+    for members in groups:
+        _check_definitions(members)
     titles = _titles(groups)
     return [
         Group(title, tuple(members), _apart(members[0], groups[0][0], titles[0]) if at else "")
@@ -204,6 +206,19 @@ def _rows(place, only):
     root = place / "exp" if (place / "exp").is_dir() else place
     rows = [Row(path.parent, root, recipe=recipe_name(root)) for path in root.rglob("summary.json")]
     return sorted((row for row in rows if fnmatchcase(row.place, only)), key=lambda row: (row.eval_set, row.order))
+
+
+def _check_definitions(rows):
+    """Raises InputError where a score of one name was measured in two ways, by another version."""
+    first = {}
+    for row in rows:
+        for name, entry in row.metrics.items():
+            other = first.setdefault(name, row)
+            if entry.get("definition") != other.metrics[name].get("definition"):
+                raise InputError(
+                    f"{other.directory} and {row.directory}: {entry.get('label', name)} was measured in two ways, by "
+                    f"different versions; score the older one again (stage 5)"
+                )
 
 
 def _titles(groups):
