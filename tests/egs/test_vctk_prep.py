@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections import Counter
 from itertools import combinations
 from pathlib import Path
@@ -47,7 +48,7 @@ UNSEEN = ["p225", "p226", "p234", "p237", "p245", "p266", "p294", "p311"]
 
 
 def run(script, *arguments, recipe=RECIPE):
-    interpreter = ["python3"] if script.endswith(".py") else []
+    interpreter = [sys.executable] if script.endswith(".py") else []
     command = [*interpreter, f"local/{script}", *map(str, arguments)]
     return subprocess.run(command, cwd=recipe, capture_output=True, text=True, check=False)
 
