@@ -23,7 +23,7 @@ class Denoiser(nn.Module):
         super().__init__()
         self.whiten = vocoder.whiten
         mel = vocoder.neutral_mel(FRAMES)
-        # the largest hop that divides the vocoder's: in windows of whole frames, transforms lie where they do in the whole
+        # divides the vocoder's hop, so that in a window of whole frames transforms lie where they do in the whole
         hop = max(n for n in range(1, N_FFT // 4 + 1) if vocoder.hop_size % n == 0)
         self.filter = TimeVaryingFilter(n_fft=N_FFT, win_size=N_FFT, hop_size=hop).to(mel.device)
         # what remains of the noise is multiplied by 0; drawn from a generator of its own all the same

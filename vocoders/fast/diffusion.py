@@ -9,7 +9,7 @@ from vocoders.fast.sweep import Node, Sweep, Track
 
 
 def open_sweep(vocoder, network, noise, *, lengths=None, denoise=None, **options):
-    """A ``Sweep`` over one batch: ``noise`` (seeding.Noise) is its chance, ``lengths`` [B] its rows' frames, if padded."""
+    """A ``Sweep`` over a batch: ``noise`` (seeding.Noise) is its chance, ``lengths`` [B] its rows' frames if padded."""
     sampling = vocoder.sampling(**options)
     steps = network.open(vocoder.condition(torch.tensor([step.level for step in sampling.steps], dtype=torch.float64)))
     chain = _Chain(vocoder, sampling, noise, lengths)
