@@ -84,6 +84,7 @@ class DiffWave(DiffusionVocoder):
             upsamplers=layers if upsampler == "per_layer" else 1,
             upsample_factors=factors,
             fold=fold,
+            condition_every=condition_every,
             sigmoid_first=gate == "sigmoid_tanh",
             step_frequencies=step_frequencies,
             residual_includes_step=residual_includes_step,
@@ -115,12 +116,14 @@ class DiffWaveNetwork(nn.Module):
         upsamplers,
         upsample_factors,
         fold,
+        condition_every,
         sigmoid_first,
         step_frequencies,
         residual_includes_step,
     ):
         super().__init__()
         self.fold = fold
+        self.condition_every = condition_every
         self.input_projection = _conv(fold, channels, 1)
         self.step_embedding = StepEmbedding(512, step_frequencies)
         self.upsamplers = nn.ModuleList(MelUpsampler(upsample_factors) for _ in range(upsamplers))

@@ -1,0 +1,511 @@
+// DiffWave's network (vocoders/models/diffwave.py) as a stream: noisy positions go in piece by piece, and each output comes
+// out, with the bits it would have had in one piece, as soon as all inputs it depends on have come in.
+//
+// A position is ``fold`` samples.  A layer of dilation d gives its output at position p when it has its input at p + d, so it
+// lags by d and keeps the last 2 d inputs; the network lags by ``reach``, the sum of all dilations.  A piece runs through all
+// layers in blocks that stay in the caches.
+//
+// Signals are channels-last: rows of C channels, C padded to whole vectors by channels that are zero everywhere.  Between the
+// layers goes s = x + step vector, what the dilated convolution sees: the zeros that pad it are then plain zeros.
+//     y = conv(s) + conditioner,   z = sigmoid(y's one half) tanh(its other half),
+//     next s = s / sqrt(2) + W z + offset,   skip sum += V z + bias,
+// where the offset holds W's bias, takes this layer's step vector away and adds the next one's.  s and the skip sum are
+// float32; T is the type of what is multiplied (s, z, mels, their weights) and of the cached conditioner.
+//
+// Panels (gemm.h) hold a vector of what becomes the sigmoid beside the vector that becomes tanh of the same channels, and a
+// vector of the residual beside that of the skip, so both ends of each pair meet in registers.
+#include <omp.h>
+
+#include <algorithm>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "buffer.h"
+#include "gemm.h"
+
+namespace {
+
+constexpr int TILE = 4 * ROWS * (16 / LANES);  // positions of a layer that a thread works on at a time: they stay in L1
+constexpr int SEGMENT = 1024;                  // positions of the conditioner that are kept and dropped together
+
+// ---- what Python passes in; weights are packed in panels, vectors padded with zeros to C
+
+struct LayerWeights {
+    long dilation, upsampler;
+    const void* conv;        // [3 C -> 2 C], inputs tap by tap, halves scaled for scaled_gate
+    const void* mel;         // [n_mels -> 2 C], in the same units
+    const float* mel_bias;   // [2 C] in panel order, with the dilated convolution's
+    const void* output;      // [C -> 2 C], residual divided by sqrt(2)
+    const float* skip_bias;  // [C]
+};
+
+struct NetworkWeights {
+    long channels, fold, hold, n_mels, layers, upsamplers;
+    const LayerWeights* layer;
+    const float *input, *input_bias;    // [fold -> C]
+    const float *skip, *skip_bias;      // [C -> C], divided by sqrt(layers)
+    const float *output, *output_bias;  // [C -> fold]
+};
+
+struct Range {
+    long begin, end;
+    long size() const { return end - begin; }
+    Range part(int n, int of) const { return {begin + size() * n / of, begin + size() * (n + 1) / of}; }
+};
+
+// ---- the conditioner: mels in, projections for each layer out
+
+// Some neighbouring positions: their mels, and what each layer makes of them if there is room to keep it.
+template <typename T>
+struct Segment {
+    Buffer<T> mels;         // [upsamplers][SEGMENT][n_mels]
+    Buffer<T> projections;  // [layers][SEGMENT][2 C], or nothing
+    std::vector<int> projected;  // positions of each layer
+};
+
+// Rows of mels that a block needs projected before a layer can use them.
+template <typename T>
+struct Projection {
+    const T* mels;
+    T* output;
+    long rows;
+};
+
+// Where a block finds its conditioner: row c lies at segment[c / SEGMENT - first] + c % SEGMENT * 2 C.
+template <typename T>
+struct ConditionerView {
+    long first;
+    std::vector<const T*> segment;
+    std::vector<Projection<T>> missing;
+};
+
+template <typename T>
+class Conditioner {
+public:
+    Conditioner(const NetworkWeights& network, long budget)
+        : network_(network),
+          width_(network.n_mels + network.n_mels % 2),
+          row_(2 * network.channels),
+          room_(std::max(0L, budget / long(segment_size() * sizeof(T)))) {}
+
+    long length() const { return length_; }
+
+    // mels: for each upsampler [n_mels][count]
+    void append(const float* mels, long count) {
+        for (long done = 0; done < count;) {
+            const long at = length_ % SEGMENT, rows = std::min(count - done, SEGMENT - at);
+            if (at == 0) open_segment();
+            for (long u = 0; u < network_.upsamplers; u++)
+                transpose(mels + u * network_.n_mels * count + done, count, rows,
+                          segments_.back().mels.data() + (u * SEGMENT + at) * width_);
+            done += rows;
+            length_ += rows;
+        }
+    }
+
+    // Finds, or makes, the place of a layer's conditioner for positions [begin, end).
+    void view(int layer, Range range, ConditionerView<T>& view) {
+        view.first = range.begin / SEGMENT;
+        view.segment.clear();
+        view.missing.clear();
+        for (long s = view.first; s * SEGMENT < range.end; s++) {
+            Segment<T>& segment = segments_[s - dropped_];
+            const T* mels = segment.mels.data() + network_.layer[layer].upsampler * SEGMENT * width_;
+            if (!segment.projections && room_ > 0) reserve(segment);
+            if (segment.projections) {
+                T* output = segment.projections.data() + layer * SEGMENT * row_;
+                add(view, mels, output, {segment.projected[layer], std::min<long>(SEGMENT, length_ - s * SEGMENT)});
+                segment.projected[layer] = std::min<long>(SEGMENT, length_ - s * SEGMENT);
+                view.segment.push_back(output);
+            } else {
+                T* output = scratch(s - view.first);
+                add(view, mels, output, {std::max(0L, range.begin - s * SEGMENT), std::min<long>(SEGMENT, range.end - s * SEGMENT)});
+                view.segment.push_back(output);
+            }
+        }
+    }
+
+    // No position before this one will be asked for again.
+    void drop_before(long position) {
+        for (; (dropped_ + 1) * SEGMENT <= position && !segments_.empty(); dropped_++) {
+            if (segments_.front().projections) {
+                spare_.push_back(std::move(segments_.front().projections));
+                room_++;
+            }
+            segments_.pop_front();
+        }
+    }
+
+    // A thread's share of what a view misses.
+    void project(int layer, const ConditionerView<T>& view, int thread, int threads) const {
+        const LayerWeights& weights = network_.layer[layer];
+        const T* panels = static_cast<const T*>(weights.mel);
+        for (const Projection<T>& missing : view.missing) {
+            const Range rows = Range{0, missing.rows}.part(thread, threads);
+            for (long j = 0; j < network_.channels / LANES; j++)
+                for_rows(rows.begin, rows.end, [&]<int R>(long row) {
+                    Vector sum[R][2];
+                    for (int r = 0; r < R; r++)
+                        for (int v = 0; v < 2; v++) sum[r][v] = load(weights.mel_bias + j * PANEL + v * LANES);
+                    accumulate<R>(sum, missing.mels + row * width_, width_, panels + j * panel_size<T>(width_), width_);
+                    for (int r = 0; r < R; r++)
+                        for (int v = 0; v < 2; v++)
+                            store(missing.output + (row + r) * row_ + j * PANEL + v * LANES, sum[r][v]);
+                });
+        }
+    }
+
+private:
+    size_t segment_size() const { return size_t(network_.layers) * SEGMENT * row_; }
+
+    void open_segment() { segments_.push_back({Buffer<T>(network_.upsamplers * SEGMENT * width_), {}, {}}); }
+
+    void reserve(Segment<T>& segment) {
+        if (spare_.empty()) spare_.emplace_back(segment_size());
+        segment.projections = std::move(spare_.back());
+        spare_.pop_back();
+        segment.projected.assign(network_.layers, 0);
+        room_--;
+    }
+
+    T* scratch(size_t n) {
+        while (scratch_.size() <= n) scratch_.emplace_back(size_t(SEGMENT) * row_);
+        return scratch_[n].data();
+    }
+
+    void add(ConditionerView<T>& view, const T* mels, T* output, Range rows) const {
+        if (rows.size() > 0)
+            view.missing.push_back({mels + rows.begin * width_, output + rows.begin * row_, rows.size()});
+    }
+
+    void transpose(const float* mels, long stride, long rows, T* output) const {
+        for (long row = 0; row < rows; row++)
+            for (long m = 0; m < network_.n_mels; m++) set(output + row * width_ + m, mels[m * stride + row]);
+    }
+
+    static void set(float* output, float x) { *output = x; }
+#if defined(__AVX512BF16__)
+    static void set(bf16* output, float x) {
+        output->bits = reinterpret_cast<__v8hi>(_mm_cvtneps_pbh(_mm_set_ss(x)))[0];
+    }
+#endif
+
+    const NetworkWeights& network_;
+    const long width_, row_;  // elements of a row of mels, of projections
+    long room_;               // segments whose projections may still be kept
+    long length_ = 0, dropped_ = 0;
+    std::deque<Segment<T>> segments_;
+    std::vector<Buffer<T>> spare_, scratch_;
+};
+
+// ---- one evaluation, that is one sampling step
+
+// Rows of s, and of it as the type that is multiplied; one and the same in float32.
+template <typename T>
+struct Rows {
+    float* value;
+    T* operand;
+};
+
+inline Rows<float> offset(Rows<float> rows, long by) { return {rows.value + by, rows.value + by}; }
+inline Rows<bf16> offset(Rows<bf16> rows, long by) { return {rows.value + by, rows.operand + by}; }
+
+template <typename T>
+class Signal {
+public:
+    Signal() = default;
+    explicit Signal(size_t size) : value_(size), operand_(sizeof(T) == 4 ? 0 : size) {}
+    Rows<T> at(long offset) const {
+        return {value_.data() + offset, sizeof(T) == 4 ? (T*)value_.data() + offset : operand_.data() + offset};
+    }
+
+private:
+    Buffer<float> value_;
+    Buffer<T> operand_;
+};
+
+template <typename T>
+void copy(Rows<T> from, Rows<T> to, size_t count) {
+    std::memcpy(to.value, from.value, count * sizeof(float));
+    if (sizeof(T) != 4) std::memcpy(static_cast<void*>(to.operand), from.operand, count * sizeof(T));
+}
+
+template <typename T>
+void clear(Rows<T> rows, size_t count) {
+    std::memset(rows.value, 0, count * sizeof(float));
+    if (sizeof(T) != 4) std::memset(static_cast<void*>(rows.operand), 0, count * sizeof(T));
+}
+
+INLINE void put(Rows<float> rows, long at, Vector x) { store(rows.value + at, x); }
+#if defined(__AVX512BF16__)
+INLINE void put(Rows<bf16> rows, long at, Vector x) {
+    store(rows.value + at, x);
+    store(rows.operand + at, x);
+}
+#endif
+
+// What one step remembers between pushes.
+template <typename T>
+struct Step {
+    const float* offset;           // [layers][C]: the first step vector, then what each layer's output is moved by
+    std::vector<Signal<T>> tails;  // of each layer [2 dilation][C]: its last inputs, zeros before the first
+    Buffer<float> skips;           // [capacity][C]: sums not yet complete, position p in row p % capacity
+    long received = 0, determined = 0;
+    bool finished = false;
+};
+
+class Evaluations {
+public:
+    virtual ~Evaluations() = default;
+    virtual void condition(const float* mels, long count) = 0;
+    virtual long push(int step, const float* noisy, long count, bool last, float* output, int threads) = 0;
+};
+
+template <typename T>
+class TypedEvaluations : public Evaluations {
+public:
+    TypedEvaluations(const NetworkWeights& network, const float* offsets, long steps, long budget, long block)
+        : network_(network),
+          channels_(network.channels),
+          block_(block),
+          conditioner_(network_, budget),
+          steps_(steps),
+          inputs_(network.layers + 1),
+          views_(network.layers) {
+        for (long l = 0; l < network.layers; l++) {
+            margin_ = std::max(margin_, 2 * network.layer[l].dilation);
+            reach_ += network.layer[l].dilation;
+        }
+        capacity_ = reach_ + block_;
+        for (long n = 0; n < steps; n++) open(steps_[n], offsets + n * network.layers * channels_);
+        for (Signal<T>& signal : signals_) signal = Signal<T>((2 * margin_ + capacity_) * channels_);
+    }
+
+    void condition(const float* mels, long count) override { conditioner_.append(mels, count); }
+
+    long push(int n, const float* noisy, long count, bool last, float* output, int threads) override {
+        Step<T>& step = steps_[n];
+        while (long(scratch_.size()) < threads) scratch_.emplace_back(scratch_size());
+        const long before = step.determined;
+        const long blocks = std::max(1L, (count + block_ - 1) / block_);
+        for (long b = 0; b < blocks; b++) {
+            const Range part = Range{0, count}.part(b, blocks);
+            run(step, noisy + part.begin * network_.fold, part.size(), last && b == blocks - 1,
+                output + (step.determined - before) * network_.fold, threads);
+        }
+        step.finished = last;
+        drop_conditioner();
+        return step.determined - before;
+    }
+
+private:
+    void open(Step<T>& step, const float* offset) {
+        step.offset = offset;
+        for (long l = 0; l < network_.layers; l++)
+            step.tails.emplace_back(2 * network_.layer[l].dilation * channels_);
+        step.skips = Buffer<float>(capacity_ * channels_);
+    }
+
+    size_t scratch_size() const { return (3 * channels_ + 2 * PANEL + network_.fold) * TILE; }
+
+    void drop_conditioner() {
+        long slowest = conditioner_.length() * network_.hold;
+        for (const Step<T>& step : steps_)
+            if (!step.finished) slowest = std::min(slowest, step.determined);
+        conditioner_.drop_before(slowest / network_.hold);
+    }
+
+    // Some new positions, few enough for the caches, through the whole network.
+    void run(Step<T>& step, const float* noisy, long count, bool last, float* output, int threads) {
+        plan(step, count, last);
+#pragma omp parallel num_threads(threads)
+        {
+            const int thread = omp_get_thread_num(), team = omp_get_num_threads();
+            T* scratch = reinterpret_cast<T*>(scratch_[thread].data());
+            begin_layer(step, 0, last, thread, team);
+            project_input(step, noisy, inputs_[0].part(thread, team), scratch_[thread].data());
+            for (int l = 0; l < network_.layers; l++) {
+                conditioner_.project(l, views_[l], thread, team);
+#pragma omp barrier
+                if (l + 1 < network_.layers) begin_layer(step, l + 1, last, thread, team);
+                end_layer(step, l, thread, team);
+                const Range part = inputs_[l + 1].part(thread, team);
+                for (long p = part.begin; p < part.end; p += TILE)
+                    run_layer(step, l, {p, std::min<long>(p + TILE, part.end)}, scratch);
+            }
+#pragma omp barrier
+            project_output(step, output, inputs_.back().part(thread, team), scratch_[thread].data());
+        }
+        step.received = inputs_.front().end;
+        step.determined = inputs_.back().end;
+    }
+
+    // The positions that each layer will receive, and at last those that the network will give.
+    void plan(const Step<T>& step, long count, bool last) {
+        inputs_[0] = {step.received, step.received + count};
+        for (long l = 0; l < network_.layers; l++) {
+            const long lag = network_.layer[l].dilation;
+            inputs_[l + 1] = {std::max(0L, inputs_[l].begin - lag), std::max(0L, inputs_[l].end - (last ? 0 : lag))};
+            const Range out = inputs_[l + 1], held = {out.begin / network_.hold, (out.end + network_.hold - 1) / network_.hold};
+            conditioner_.view(l, out.size() > 0 ? held : Range{held.begin, held.begin}, views_[l]);
+        }
+    }
+
+    // Row of position p in the input of a layer.  New positions begin at margin_, what the layer has kept lies before.
+    Rows<T> input(long layer, long p) const {
+        return signals_[layer % 2].at((margin_ + p - inputs_[layer].begin) * channels_);
+    }
+
+    // Puts what the layer has kept before its new input, and zeros behind the last.
+    void begin_layer(const Step<T>& step, long l, bool last, int thread, int team) {
+        const long dilation = network_.layer[l].dilation;
+        const Range kept = Range{0, 2 * dilation}.part(thread, team), behind = Range{0, last ? dilation : 0}.part(thread, team);
+        copy(step.tails[l].at(kept.begin * channels_), input(l, inputs_[l].begin - 2 * dilation + kept.begin),
+             kept.size() * channels_);
+        clear(input(l, inputs_[l].end + behind.begin), behind.size() * channels_);
+    }
+
+    void end_layer(const Step<T>& step, long l, int thread, int team) {
+        const long dilation = network_.layer[l].dilation;
+        const Range kept = Range{0, 2 * dilation}.part(thread, team);
+        copy(input(l, inputs_[l].end - 2 * dilation + kept.begin), step.tails[l].at(kept.begin * channels_),
+             kept.size() * channels_);
+    }
+
+    float* skip(const Step<T>& step, long p) const { return step.skips.data() + p % capacity_ * channels_; }
+
+    void project_input(const Step<T>& step, const float* noisy, Range range, float*) {
+        const long fold = network_.fold;
+        for (long j = 0; j < channels_ / LANES; j += 2)
+            for_rows(range.begin, range.end, [&]<int R>(long p) {
+                Vector sum[R][2];
+                for (int r = 0; r < R; r++)
+                    for (int v = 0; v < 2; v++) sum[r][v] = load(network_.input_bias + (j + v) * LANES);
+                accumulate<R>(sum, noisy + (p - inputs_[0].begin) * fold, fold, network_.input + j * LANES * fold, fold);
+                for (int r = 0; r < R; r++)
+                    for (int v = 0; v < 2 && j + v < channels_ / LANES; v++)
+                        put(input(0, p + r), (j + v) * LANES, add(relu(sum[r][v]), load(step.offset + (j + v) * LANES)));
+            });
+    }
+
+    // Output positions [begin, end), at most TILE, of one layer.
+    void run_layer(const Step<T>& step, int l, Range range, T* gated) {
+        const LayerWeights& weights = network_.layer[l];
+        for (long j = 0; j < channels_ / LANES; j++)
+            for_rows(range.begin, range.end, [&]<int R>(long p) { gate_rows<R>(weights, l, p, j, gated + (p - range.begin) * channels_); });
+        for (long j = 0; j < channels_ / LANES; j++)
+            for_rows(range.begin, range.end, [&]<int R>(long p) { output_rows<R>(step, weights, l, p, j, gated + (p - range.begin) * channels_); });
+    }
+
+    template <int R>
+    void gate_rows(const LayerWeights& weights, int l, long p, long j, T* gated) {
+        Vector sum[R][2];
+        const ConditionerView<T>& view = views_[l];
+#pragma GCC unroll 12
+        for (int r = 0; r < R; r++) {
+            const long c = network_.hold == 1 ? p + r : (p + r) / network_.hold;
+            const T* row = view.segment[c / SEGMENT - view.first] + c % SEGMENT * 2 * channels_ + j * PANEL;
+            sum[r][0] = load(row);
+            sum[r][1] = load(row + LANES);
+        }
+        const T* panel = static_cast<const T*>(weights.conv) + j * panel_size<T>(3 * channels_);
+        for (int tap = 0; tap < 3; tap++)
+            accumulate<R>(sum, input(l, p + (tap - 1) * weights.dilation).operand, channels_, panel + tap * panel_size<T>(channels_), channels_);
+#pragma GCC unroll 12
+        for (int r = 0; r < R; r++) store(gated + r * channels_ + j * LANES, scaled_gate<accuracy_of<T>>(sum[r][0], sum[r][1]));
+    }
+
+    template <int R>
+    void output_rows(const Step<T>& step, const LayerWeights& weights, int l, long p, long j, const T* gated) {
+        const bool more = l + 1 < network_.layers;
+        Vector sum[R][2];
+        const Vector moved = more ? load(step.offset + (l + 1) * channels_ + j * LANES) : zero();
+        const Vector bias = load(weights.skip_bias + j * LANES);
+#pragma GCC unroll 12
+        for (int r = 0; r < R; r++) {
+            sum[r][0] = moved;
+            sum[r][1] = bias;
+        }
+        accumulate<R>(sum, gated, channels_, static_cast<const T*>(weights.output) + j * panel_size<T>(channels_), channels_);
+        const Vector half = broadcast(0.70710678f);
+#pragma GCC unroll 12
+        for (int r = 0; r < R; r++) {
+            float* total = skip(step, p + r) + j * LANES;
+            store(total, l == 0 ? sum[r][1] : add(load(total), sum[r][1]));
+            if (more) put(input(l + 1, p + r), j * LANES, fma(load(input(l, p + r).value + j * LANES), half, sum[r][0]));
+        }
+    }
+
+    void project_output(const Step<T>& step, float* output, Range range, float* scratch) {
+        float* total = scratch;  // [TILE][C]
+        float* hidden = total + TILE * channels_;  // [TILE][padded C]
+        for (long begin = range.begin; begin < range.end; begin += TILE) {
+            const long count = std::min<long>(TILE, range.end - begin), width = channels_ + channels_ % PANEL;
+            for (long p = 0; p < count; p++)
+                std::memcpy(total + p * channels_, skip(step, begin + p), channels_ * sizeof(float));
+            dense(total, channels_, count, network_.skip, network_.skip_bias, width, hidden, width, true);
+            dense(hidden, width, count, network_.output, network_.output_bias, network_.fold,
+                  output + (begin - inputs_.back().begin) * network_.fold, network_.fold, false);
+        }
+    }
+
+    // output[row][0 ... outputs - 1] = W x[row] + bias, relu or not; x has C channels, the bias whole panels
+    void dense(const float* x, long stride, long rows, const float* panels, const float* bias, long outputs, float* output,
+               long output_stride, bool relu_after) const {
+        for (long j = 0; j * PANEL < outputs; j++)
+            for_rows(0, rows, [&]<int R>(long row) {
+                Vector sum[R][2];
+                for (int r = 0; r < R; r++)
+                    for (int v = 0; v < 2; v++) sum[r][v] = load(bias + j * PANEL + v * LANES);
+                accumulate<R>(sum, x + row * stride, stride, panels + j * panel_size<float>(channels_), channels_);
+                alignas(64) float values[PANEL];
+                for (int r = 0; r < R; r++) {
+                    for (int v = 0; v < 2; v++) store(values + v * LANES, relu_after ? relu(sum[r][v]) : sum[r][v]);
+                    std::memcpy(output + (row + r) * output_stride + j * PANEL, values,
+                                std::min<long>(PANEL, outputs - j * PANEL) * sizeof(float));
+                }
+            });
+    }
+
+    const NetworkWeights network_;
+    const long channels_, block_;
+    long margin_ = 0, reach_ = 0, capacity_;
+    Conditioner<T> conditioner_;
+    std::vector<Step<T>> steps_;
+    Signal<T> signals_[2];                    // inputs of this layer and of the next
+    std::vector<Range> inputs_;               // positions new to each layer, at last those of the network's output
+    std::vector<ConditionerView<T>> views_;   // of each layer
+    std::vector<Buffer<float>> scratch_;      // of each thread
+};
+
+}  // namespace
+
+extern "C" {
+
+// Null when memory or the type of arithmetic is missing.  ``offsets`` and the weights must outlive it.
+Evaluations* diffwave_open(const NetworkWeights* network, const float* offsets, long steps, long budget, long block, int half) try {
+#if defined(__AVX512BF16__)
+    if (half) return new TypedEvaluations<bf16>(*network, offsets, steps, budget, block);
+#endif
+    return half ? nullptr : new TypedEvaluations<float>(*network, offsets, steps, budget, block);
+} catch (const std::bad_alloc&) {
+    return nullptr;
+}
+
+void diffwave_close(Evaluations* evaluations) { delete evaluations; }
+
+// Both return a negative number when memory is missing.
+long diffwave_condition(Evaluations* evaluations, const float* mels, long count) try {
+    evaluations->condition(mels, count);
+    return count;
+} catch (const std::bad_alloc&) {
+    return -1;
+}
+
+long diffwave_push(Evaluations* evaluations, int step, const float* noisy, long count, int last, float* output, int threads) try {
+    return evaluations->push(step, noisy, count, last, output, threads);
+} catch (const std::bad_alloc&) {
+    return -1;
+}
+}
