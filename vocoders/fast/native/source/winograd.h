@@ -1,0 +1,145 @@
+// Dilated convolutions of width 3 over channels-last signals by Winograd's F(2, 3): four products for two outputs
+// where the definition takes six.
+//
+// The outputs at t and t + d, for dilation d, need the inputs x0 ... x3 at t - d, t, t + d and t + 2 d.  With the taps
+// g0, g1, g2 (matrices of outputs x inputs):
+//
+//     sum        = (x1 + x2) (g0 + g1 + g2) / 2         y(t)     = sum + difference + (x0 - x2) g0
+//     difference = (x2 - x1) (g0 - g1 + g2) / 2         y(t + d) = sum - difference - (x1 - x3) g2
+//
+// Python transforms the taps; the four matrices of a panel lie one after the other, in the order in which they are used.
+// Which position is paired with which follows from its absolute index alone, so an output has the same bits wherever
+// the signal is cut.
+#pragma once
+
+#include "gemm.h"
+
+struct Range {
+    long begin, end;
+    long size() const { return end - begin; }
+};
+
+INLINE Range grow(Range range, long margin, Range bounds) {
+    const long begin = range.begin - margin, end = range.end + margin;
+    return {begin > bounds.begin ? begin : bounds.begin, end < bounds.end ? end : bounds.end};
+}
+
+// Channels as they are stored: whole vectors, with zeros after the last one.
+INLINE int padded(int channels) { return (channels + LANES - 1) / LANES * LANES; }
+
+// The part of a signal that a range covers, row after row.
+struct Rows {
+    float* data;
+    Range range;
+    int stride;  // elements between positions
+    float* at(long position) const { return data + (position - range.begin) * stride; }
+};
+
+struct Convolution {
+    int inputs, outputs, dilation;
+    const void* panels;  // for each panel of outputs the four transformed taps
+    const float* bias;   // padded, as the panels are
+};
+
+// Scratch of one convolution: the transformed inputs, and the first position of each pair.
+template <typename T>
+struct Pairs {
+    T* transformed;
+    int* first;  // less the range's begin
+    long count;
+};
+
+// A cache line more than needed: rows a power of two apart would fall on the same lines of the first cache.
+template <typename T>
+INLINE long pair_stride(int inputs) { return 4 * padded(inputs) + 64 / long(sizeof(T)); }
+
+INLINE long most_pairs(long positions, int dilation) { return positions / 2 + 2 * dilation + 1; }
+
+constexpr int APART = 1 << 30;  // no position of any range
+
+// The pairs that a range touches.
+INLINE long list_pairs(Range range, int dilation, int* first) {
+    long count = 0;
+    for (long block = range.begin / (2 * dilation) * (2 * dilation); block < range.end; block += 2 * dilation)
+        for (long t = block; t < block + dilation; t++)
+            if (t < range.end && t + dilation >= range.begin && (t >= range.begin || t + dilation < range.end))
+                first[count++] = int(t - range.begin);
+    return count;
+}
+
+// Inputs of all pairs: activate(position, channel) -> Vector, which counts as zero outside of ``held``.
+template <typename T, typename Activate>
+INLINE void transform(Pairs<T>& pairs, Range range, int dilation, int inputs, Range held, Activate&& activate) {
+    pairs.count = list_pairs(range, dilation, pairs.first);
+    const int width = padded(inputs);
+    const auto value = [&](long t, int c) { return t >= held.begin && t < held.end ? activate(t, c) : zero(); };
+    for (long pair = 0; pair < pairs.count; pair++) {
+        const long t = range.begin + pairs.first[pair];
+        T* out = pairs.transformed + pair * pair_stride<T>(inputs);
+        for (int c = 0; c < width; c += LANES, out += LANES) {
+            const Vector x0 = value(t - dilation, c), x1 = value(t, c);
+            const Vector x2 = value(t + dilation, c), x3 = value(t + 2 * dilation, c);
+            store(out, add(x1, x2));
+            store(out + width, subtract(x2, x1));
+            store(out + 2 * width, subtract(x0, x2));
+            store(out + 3 * width, subtract(x1, x3));
+        }
+    }
+}
+
+// What becomes of an output: it takes the place of what was in the row, or is added to it.
+enum Result { REPLACE, ADD };
+
+template <int R>
+INLINE void write(const Vector (&sum)[R][2], int vectors, const int* first, long shift, Range range, Rows out, int column,
+                  Result result) {
+    for (int r = 0; r < R; r++) {
+        const long t = range.begin + first[r] + shift;
+        if (t < range.begin || t >= range.end) continue;
+        float* row = out.at(t) + column;
+        for (int v = 0; v < vectors; v++)
+            store(row + v * LANES, result == ADD ? add(load(row + v * LANES), sum[r][v]) : sum[r][v]);
+    }
+}
+
+template <typename T, int R>
+INLINE void multiply_pairs(const Convolution& conv, const T* x, const T* panel, const int* first, Range range, Rows out,
+                           int column, Result result) {
+    const int width = padded(conv.inputs), vectors = padded(conv.outputs) - column > LANES ? 2 : 1;
+    const long stride = pair_stride<T>(conv.inputs), size = panel_size<T>(conv.inputs);
+    const Vector bias[2] = {load(conv.bias + column), load(conv.bias + column + LANES)};
+    Vector sum[R][2], middle[R][2];
+    for (int r = 0; r < R; r++)
+        for (int v = 0; v < 2; v++) sum[r][v] = bias[v];
+    accumulate(sum, x, stride, panel, conv.inputs);
+    for (int r = 0; r < R; r++)
+        for (int v = 0; v < 2; v++) middle[r][v] = sum[r][v], sum[r][v] = zero();
+    accumulate(sum, x + width, stride, panel + size, conv.inputs);
+    for (int r = 0; r < R; r++)
+        for (int v = 0; v < 2; v++) {
+            const Vector difference = sum[r][v];
+            sum[r][v] = add(middle[r][v], difference);
+            middle[r][v] = subtract(middle[r][v], difference);
+        }
+    accumulate(sum, x + 2 * width, stride, panel + 2 * size, conv.inputs);
+    write(sum, vectors, first, 0, range, out, column, result);
+    for (int r = 0; r < R; r++)
+        for (int v = 0; v < 2; v++) sum[r][v] = middle[r][v];
+    accumulate(sum, x + 3 * width, stride, panel + 3 * size, conv.inputs);
+    write(sum, vectors, first, conv.dilation, range, out, column, result);
+}
+
+// out[t] = or += the convolution at t of the activated signal, for t in ``range``.
+template <typename T, typename Activate>
+void convolve(const Convolution& conv, Range range, Range held, Activate&& activate, Pairs<T> pairs, Rows out,
+              Result result) {
+    transform(pairs, range, conv.dilation, conv.inputs, held, activate);
+    for (int i = 0; i < REMAINDER; i++) pairs.first[pairs.count + i] = APART;  // rounds the rows up
+    const long count = (pairs.count + REMAINDER - 1) / REMAINDER * REMAINDER;
+    const T* panel = static_cast<const T*>(conv.panels);
+    for (int column = 0; column < padded(conv.outputs); column += PANEL, panel += 4 * panel_size<T>(conv.inputs))
+        for_rows(0, count, [&]<int R>(long row) {
+            multiply_pairs<T, R>(conv, pairs.transformed + row * pair_stride<T>(conv.inputs), panel, pairs.first + row,
+                                 range, out, column, result);
+        });
+}

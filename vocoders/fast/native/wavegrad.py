@@ -1,0 +1,287 @@
+"""WaveGrad's network by the kernels in source/wavegrad.cpp, for one utterance at a time."""
+
+import ctypes
+import math
+from ctypes import POINTER, Structure, c_float, c_int, c_long, c_void_p
+
+import torch
+from torch.nn import functional
+
+from vocoders.fast.native.cpu import Unavailable
+from vocoders.fast.native.panel import pack
+
+# The first convolution of Winograd's F(2, 3) is over sums and differences of taps, in the order winograd.h says.
+WINOGRAD = torch.tensor([[0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [1.0, 0.0, 0.0], [0.0, 0.0, -1.0]], dtype=torch.float64)
+MEL_REACH = 1  # frames beside a frame that ``condition`` needs
+STAGES = 5
+
+
+class Linear(Structure):
+    _fields_ = [("inputs", c_int), ("outputs", c_int), ("panels", c_void_p), ("bias", c_void_p)]
+
+
+class Convolution(Structure):
+    _fields_ = [("inputs", c_int), ("outputs", c_int), ("dilation", c_int), ("panels", c_void_p), ("bias", c_void_p)]
+
+
+class Film(Structure):
+    _fields_ = [("input", Convolution), ("output", Convolution)]
+
+
+class DownStage(Structure):
+    _fields_ = [("channels", c_int), ("groups", c_int), ("residual", Linear), ("convolutions", POINTER(Convolution))]
+
+
+class UpStage(Structure):
+    _fields_ = [
+        ("channels", c_int),
+        ("blocks", c_int),
+        ("film", Film),
+        ("taps", Linear),
+        ("residual", Linear),
+        ("dilation", c_int),
+        ("bias", c_void_p),
+        ("second", Convolution),
+        ("convolutions", POINTER(Convolution)),
+    ]
+
+
+class Network(Structure):
+    _fields_ = [
+        ("nearest", c_int),
+        ("channels", c_int),
+        ("factors", c_int * STAGES),
+        ("input", c_void_p),
+        ("input_bias", c_void_p),
+        ("down", DownStage * (STAGES - 1)),
+        ("up", UpStage * STAGES),
+        ("output", c_void_p),
+        ("output_bias", c_float),
+    ]
+
+
+class NativeWaveGrad:
+    """A WaveGradNetwork whose evaluations are native; windows of whole mel frames come in and go out.
+
+    Args:
+        network: the trained network, which is left as it is; its weights are packed once, so later changes do not show.
+        library: of ``open_library``.
+        precision: of the operands of products, float32 or bfloat16; sums and what is kept are float32.
+
+    ``reach`` is how many mel frames on each side (left, right) an output frame depends on.  With these around it, it
+    has the same bits in any window, and for any number of threads.
+
+    Raises Unavailable for bfloat16 when the library's level has none.
+    """
+
+    def __init__(self, network, library, precision):
+        if precision == "bfloat16" and library.level != "avx512_bf16":
+            raise Unavailable(f"this CPU's native kernels ({library.level}) have no bfloat16; choose float32")
+        self.library = _declare(library)
+        self.bfloat16 = precision == "bfloat16"
+        self.packer = Packer(16 if library.level.startswith("avx512") else 8)
+        self.hop_size = math.prod(block.factor for block in network.up)
+        self.n_mels = network.mel_input.in_channels
+        self._films = [(film.encoding_scale, film.frequency.double().cpu()) for film in network.films]
+        self._workspace = torch.empty(0, dtype=torch.uint8)
+        with torch.no_grad():
+            self._network = self._pack(network)
+            self._mel_input, self._mel_taps, self._mel_residual = self._pack_mel(network)
+        self.reach = _reach(network)
+
+    @torch.no_grad()
+    def condition(self, mel, first=True, last=True):
+        """What the mel alone decides: mel [1, n_mels, n] -> [1, K, n'], to be cut into frames and joined at will.
+
+        A window that does not begin with the utterance's first frame, or end with its last one, gives MEL_REACH frames
+        less on that side.
+        """
+        rows = functional.pad(mel[0].float(), (MEL_REACH, MEL_REACH)).T  # zeros, as the convolution pads
+        x = self._project(self._mel_input, torch.cat([rows[:-2], rows[1:-1], rows[2:]], 1))
+        taps = self._project(self._mel_taps, x, activated=True)
+        out = torch.cat([taps, self._project(self._mel_residual, x)], 1)
+        return out[0 if first else MEL_REACH : len(out) - (0 if last else MEL_REACH)].T[None]
+
+    def evaluate(self, noisy, conditioner, level, start):
+        """The network's output for a window: noisy [T] float32, conditioner [1, K, T / hop_size] -> [T] float32.
+
+        Beyond both ends of the window is silence, as at the ends of an utterance; ``reach`` frames next to an end that
+        is none are to be cut off.
+
+        Args:
+            level: of the noise, a float.
+            start: index in the utterance of the window's first sample, a multiple of the hop.
+        """
+        frames, threads = len(noisy) // self.hop_size, torch.get_num_threads()
+        noisy, conditioner = noisy.contiguous(), conditioner[0].T.contiguous()
+        encoding = self._encode(level)
+        predicted = torch.empty_like(noisy)
+        arguments = (noisy.data_ptr(), conditioner.data_ptr(), encoding.data_ptr(), start // self.hop_size, frames)
+
+        def run(workspace):
+            return self.library.wavegrad_evaluate(
+                self.bfloat16, ctypes.byref(self._network), *arguments, predicted.data_ptr(), workspace, threads
+            )
+
+        self._reserve(run(None))
+        run(self._workspace.data_ptr())
+        return predicted
+
+    def _reserve(self, size):
+        if size > len(self._workspace):
+            self._workspace = torch.empty(size, dtype=torch.uint8)
+            self.library.wavegrad_advise_huge_pages(self._workspace.data_ptr(), size)
+
+    def _encode(self, level):
+        """The noise level as the films see it, the padded vectors one after the other."""
+        codes = []
+        for scale, frequency in self._films:
+            angle = scale * level * frequency
+            codes.append(self.packer.pad(torch.cat([angle.sin(), angle.cos()]).float()))
+        return torch.cat(codes)
+
+    def _project(self, linear, x, activated=False):
+        x = self.packer.pad(x).contiguous()
+        out = x.new_empty(len(x), self.packer.padded(linear.outputs))
+        scratch = torch.empty_like(x)
+        self.library.wavegrad_project(
+            ctypes.byref(linear), activated, len(x), x.data_ptr(), scratch.data_ptr(), out.data_ptr()
+        )
+        return out
+
+    def _pack(self, network):
+        dtype = torch.bfloat16 if self.bfloat16 else torch.float32
+        packer, blocks = self.packer, network.up
+        native = Network(nearest=network.up[0].resample.mode == "nearest", channels=network.noisy_input.out_channels)
+        native.factors[:] = [block.factor for block in reversed(blocks)]
+        native.input = packer.keep(packer.pad(network.noisy_input.weight[:, 0].T))
+        native.input_bias = packer.keep(packer.pad(network.noisy_input.bias))
+        native.down[:] = [self._pack_down(block, dtype) for block in network.down]
+        native.up[:] = [self._pack_up(*pair, dtype) for pair in zip(blocks, reversed(network.films))]
+        native.up[0].taps, native.up[0].residual = Linear(), Linear()
+        native.output = packer.keep(packer.pad(network.output.weight[0].T))
+        native.output_bias = network.output.bias.item()
+        return native
+
+    def _pack_down(self, block, dtype):
+        convs = [self.packer.convolution(conv, dtype) for group in block.blocks for conv in group]
+        residual = self.packer.linear(block.residual.weight[..., 0], block.residual.bias, dtype)
+        return DownStage(block.residual.out_channels, len(block.blocks), residual, self.packer.array(convs))
+
+    def _pack_up(self, block, film, dtype):
+        packer, channels = self.packer, block.residual.out_channels
+        output = packer.pair(film.output)  # scale and shift, each padded
+        convs = [packer.convolution(conv, dtype) for pair in block.blocks for conv in pair]
+        return UpStage(
+            channels=channels,
+            blocks=len(block.blocks),
+            film=Film(packer.convolution(film.input, dtype), packer.convolution(output, dtype)),
+            taps=packer.taps(block.first, dtype),
+            residual=packer.linear(block.residual.weight[..., 0], block.residual.bias, dtype),
+            dilation=block.first.dilation[0],
+            bias=packer.keep(packer.pad(block.first.bias)),
+            second=packer.convolution(block.second, dtype),
+            convolutions=packer.array(convs),
+        )
+
+    def _pack_mel(self, network):
+        packer, conv, block = self.packer, network.mel_input, network.up[0]
+        joined = conv.weight.permute(0, 2, 1).flatten(1)  # a frame and its neighbours as the inputs of a product
+        return (
+            packer.linear(joined, conv.bias, torch.float32),
+            packer.taps(block.first, torch.float32),
+            packer.linear(block.residual.weight[..., 0], block.residual.bias, torch.float32),
+        )
+
+
+class Packer:
+    """Weights and vectors as the kernels read them, for vectors of ``lanes`` floats; holds on to their memory."""
+
+    def __init__(self, lanes):
+        self.lanes = lanes
+        self._kept = []
+
+    def keep(self, tensor):
+        """The address of a tensor's memory."""
+        self._kept.append(tensor.contiguous())
+        return self._kept[-1].data_ptr()
+
+    def array(self, structures):
+        self._kept.append((type(structures[0]) * len(structures))(*structures))
+        return self._kept[-1]
+
+    def padded(self, size):
+        return -(-size // self.lanes) * self.lanes
+
+    def pad(self, x):
+        """Zeros after the last axis's end, up to whole vectors."""
+        return functional.pad(x.detach().cpu().float(), (0, -x.shape[-1] % self.lanes))
+
+    def pad_bias(self, bias):
+        return functional.pad(bias.detach().cpu().float(), (0, -len(bias) % (2 * self.lanes)))
+
+    def linear(self, weight, bias, dtype):
+        """A product: weight [N, K], bias [N]."""
+        panels = self.keep(pack(weight.cpu().float(), self.lanes, dtype))
+        return Linear(weight.shape[1], weight.shape[0], panels, self.keep(self.pad_bias(bias)))
+
+    def taps(self, conv, dtype):
+        """The three taps of a convolution as one product without bias: their outputs side by side, each padded."""
+        weight = functional.pad(conv.weight.permute(2, 0, 1), (0, 0, 0, -conv.out_channels % self.lanes)).flatten(0, 1)
+        return self.linear(weight, weight.new_zeros(len(weight)), dtype)
+
+    def pair(self, conv):
+        """A convolution to two groups of outputs, each padded."""
+        padding = -(conv.out_channels // 2) % self.lanes
+        padded = torch.nn.Conv1d(conv.in_channels, conv.out_channels + 2 * padding, 3, dilation=conv.dilation)
+        halves = [functional.pad(half, (0, 0, 0, 0, 0, padding)) for half in conv.weight.cpu().chunk(2)]
+        padded.weight.data = torch.cat(halves)
+        padded.bias.data = torch.cat([functional.pad(half, (0, padding)) for half in conv.bias.cpu().chunk(2)])
+        return padded
+
+    def convolution(self, conv, dtype):
+        """A convolution of width 3 by Winograd's F(2, 3)."""
+        transformed = torch.einsum("ik, onk -> ion", WINOGRAD, conv.weight.cpu().double()).float()  # [4, N, K]
+        panels = -(-conv.out_channels // (2 * self.lanes))
+        packed = torch.stack([pack(weight, self.lanes, dtype).view(panels, -1) for weight in transformed], 1)
+        bias = self.keep(self.pad_bias(conv.bias))
+        return Convolution(conv.in_channels, conv.out_channels, conv.dilation[0], self.keep(packed), bias)
+
+
+def _declare(library):
+    library.wavegrad_evaluate.restype = c_long
+    library.wavegrad_evaluate.argtypes = [c_int, c_void_p, c_void_p, c_void_p, c_void_p, c_long, c_long, c_void_p]
+    library.wavegrad_evaluate.argtypes += [c_void_p, c_int]
+    library.wavegrad_project.restype = None
+    library.wavegrad_project.argtypes = [c_void_p, c_int, c_long, c_void_p, c_void_p, c_void_p]
+    library.wavegrad_advise_huge_pages.restype = None
+    library.wavegrad_advise_huge_pages.argtypes = [c_void_p, c_long]
+    return library
+
+
+def _reach(network):
+    """(left, right) in mel frames: follows the positions that a frame's output depends on back to the input."""
+    hop_size, frame = math.prod(block.factor for block in network.up), 1000  # any frame far from the beginning
+    first, last = _grow((frame * hop_size, (frame + 1) * hop_size - 1), 1)
+    sources = []  # in samples
+    for stage, block in enumerate(reversed(network.up)):
+        margin = block.second.dilation[0] + sum(conv.dilation[0] for pair in block.blocks for conv in pair)
+        first, last = _grow((first, last), margin)
+        sources.append(_descend(network.down[:stage], _grow((first, last), 2)))  # the film's two convolutions
+        first, last = _grow((first, last), block.first.dilation[0])
+        first, last = first // block.factor - 1, last // block.factor + 1
+    left = min([first * hop_size, *(source[0] for source in sources)])
+    right = max([(last + 1) * hop_size - 1, *(source[1] for source in sources)])
+    return frame - left // hop_size, right // hop_size - frame
+
+
+def _descend(blocks, ends):
+    """The samples that positions of the signal going down depend on, after these blocks."""
+    for block in reversed(blocks):
+        first, last = _grow(ends, sum(conv.dilation[0] for group in block.blocks for conv in group))
+        ends = first * block.factor, (last + 1) * block.factor - 1
+    return _grow(ends, 2)
+
+
+def _grow(ends, margin):
+    return ends[0] - margin, ends[1] + margin
