@@ -21,13 +21,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <vector>
 
 #include "gemm.h"
 
 namespace {
-
-#define MEMBER inline __attribute__((always_inline))
 
 constexpr long OUTSIDE = -(1L << 40);  // a position in no window
 constexpr int TERMS = 4;  // products of F(2,3): y[t]'s own, y[t + d]'s own, sum, difference
@@ -142,6 +141,17 @@ struct Buffers {
     }
 };
 
+using Sums = Vector[ROWS][2];
+
+// A block of rows and a panel.  Not inlined: what its callers keep in registers would push sums out of them.
+template <typename T>
+__attribute__((noinline)) void multiply_add(Sums& sums, const T* x, long stride, const T* panel, long depth) {
+    Sums sum;
+    std::memcpy(sum, sums, sizeof sum);
+    accumulate(sum, x, stride, panel, depth);
+    std::memcpy(sums, sum, sizeof sum);
+}
+
 template <typename T>
 class Step {
 public:
@@ -164,8 +174,6 @@ public:
     long scratch_size;
 
 private:
-    using Sums = Vector[ROWS][2];
-
     const Flow<T>& flow;
     const Window<T>& window;
     Buffers<T> buffers;
@@ -282,13 +290,13 @@ private:
         finish_gated(second, tile, layer, panel, tile.rows + row);
     }
 
-    MEMBER void convolve_input(Sums& sum, const Tile<T>& tile, const Layer<T>& layer, long panel, long row) const {
+    void convolve_input(Sums& sum, const Tile<T>& tile, const Layer<T>& layer, long panel, long row) const {
         const long depth = 3 * inputs();
         fill(sum, layer.bias + panel * PANEL);
-        accumulate(sum, tile.taps + row * depth, depth, layer.taps + panel * depth * PANEL, depth);
+        multiply_add(sum, tile.taps + row * depth, depth, layer.taps + panel * depth * PANEL, depth);
     }
 
-    MEMBER void convolve(Sums& first, Sums& second, const Tile<T>& tile, const Layer<T>& layer, long panel,
+    void convolve(Sums& first, Sums& second, const Tile<T>& tile, const Layer<T>& layer, long panel,
                          long row) const {
         Sums sum, difference = {};
         fill(sum, layer.bias + panel * PANEL);
@@ -304,13 +312,13 @@ private:
         add_term(second, SECOND, tile, layer, panel, row);
     }
 
-    MEMBER void add_term(Sums& sum, Term term, const Tile<T>& tile, const Layer<T>& layer, long panel, long row) const {
+    void add_term(Sums& sum, Term term, const Tile<T>& tile, const Layer<T>& layer, long panel, long row) const {
         const T* weight = layer.conv + (panel * TERMS + term) * depth() * PANEL;
-        accumulate(sum, tile.operand[term] + row * flow.row(), flow.row(), weight, depth());
+        multiply_add(sum, tile.operand[term] + row * flow.row(), flow.row(), weight, depth());
     }
     long depth() const { return round_up(flow.channels, 2); }  // bfloat16's inputs come in pairs
 
-    MEMBER void finish_gated(Sums& sum, Tile<T>& tile, const Layer<T>& layer, long panel, long row) const {
+    void finish_gated(Sums& sum, Tile<T>& tile, const Layer<T>& layer, long panel, long row) const {
         if (window.hold > 1) add_held(sum, tile, panel, row);
         else add_condition(sum, tile, layer, panel, row);
         T* gated = tile.gated + row * flow.row() + panel * LANES;
@@ -318,12 +326,12 @@ private:
             store(gated + r * flow.row(), scaled_gate<accuracy_of<T>>(sum[r][1], sum[r][0]));
     }
 
-    MEMBER void add_condition(Sums& sum, const Tile<T>& tile, const Layer<T>& layer, long panel, long row) const {
+    void add_condition(Sums& sum, const Tile<T>& tile, const Layer<T>& layer, long panel, long row) const {
         const long depth = flow.condition_channels;
-        accumulate(sum, tile.condition + row * depth, depth, layer.condition + panel * depth * PANEL, depth);
+        multiply_add(sum, tile.condition + row * depth, depth, layer.condition + panel * depth * PANEL, depth);
     }
 
-    MEMBER void add_held(Sums& sum, const Tile<T>& tile, long panel, long row) const {
+    void add_held(Sums& sum, const Tile<T>& tile, long panel, long row) const {
         for (int r = 0; r < ROWS; r++) {
             const long t = tile.position[row + r];
             if (!in_window(t)) continue;
@@ -339,9 +347,9 @@ private:
             fill(sum, layer.residual_bias + panel * PANEL);
             if (!x) {
                 const float* here = tile.taps + row * 3 * inputs() + inputs();  // of three taps the one in the middle
-                accumulate(sum, here, 3 * inputs(), flow.input + panel * inputs() * PANEL, inputs());
+                multiply_add(sum, here, 3 * inputs(), flow.input + panel * inputs() * PANEL, inputs());
             }
-            accumulate(sum, tile.gated + row * flow.row(), flow.row(), layer.residual + panel * depth() * PANEL,
+            multiply_add(sum, tile.gated + row * flow.row(), flow.row(), layer.residual + panel * depth() * PANEL,
                        depth());
             for (int r = 0; r < ROWS; r++) {
                 const long t = tile.position[row + r];
@@ -357,7 +365,7 @@ private:
     void add_output(const Tile<T>& tile, const Layer<T>& layer, long row) const {
         for (long panel = 0; panel < flow.output_panels(); panel++) {
             Sums sum = {};
-            accumulate(sum, tile.gated + row * flow.row(), flow.row(), layer.output + panel * depth() * PANEL, depth());
+            multiply_add(sum, tile.gated + row * flow.row(), flow.row(), layer.output + panel * depth() * PANEL, depth());
             for (int r = 0; r < ROWS; r++) {
                 const long t = tile.position[row + r];
                 if (!in_window(t)) continue;
@@ -394,7 +402,7 @@ private:
         }
     }
 
-    MEMBER static void fill(Sums& sum, const float* bias) {
+    static void fill(Sums& sum, const float* bias) {
         const Vector first = load(bias), second = load(bias + LANES);
         for (int r = 0; r < ROWS; r++) {
             sum[r][0] = first;
