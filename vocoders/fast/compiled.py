@@ -1,0 +1,85 @@
+"""Inference forms through torch.compile, for lengths in buckets: compiled once for each, not for each length."""
+
+import inspect
+import logging
+
+import torch
+
+log = logging.getLogger(__name__)
+BUCKETS = 64  # that may be compiled for one network, counting each size of a batch
+
+
+def bucket(frames):
+    """The smallest power of two, or one and a half of one, that is not below ``frames``.
+
+    >>> [bucket(n) for n in (1, 3, 5, 7, 100)]
+    [1, 3, 6, 8, 128]
+    """
+    power = 1 << (frames - 1).bit_length()
+    return power * 3 // 4 if 4 * frames <= 3 * power else power
+
+
+class Compiled:
+    """``function(constant, end, *signals)`` compiled; signals [B, ..., frames * rate] come padded to a bucket.
+
+    ``end`` [B] counts frames: what is in a signal beyond must not matter.  The result is [B, ..., frames * rate], too.
+    On CUDA the graph of kernels is recorded once and replayed, so nothing in ``function`` may wait for the GPU.  Where
+    there is no compiler, a line says so and the function is called as it is.
+    """
+
+    def __init__(self, function):
+        self._function = function
+        self._compiled = {}
+
+    def __call__(self, frames, lengths, constant, *signals):
+        first = signals[0]
+        size = bucket(frames)
+        end = torch.full([len(first)], frames, device=first.device) if lengths is None else lengths.to(first.device)
+        padded = [_pad(signal, frames, size) for signal in signals]
+        result = self._run(first.device, constant, end, padded)
+        return result[..., : result.shape[-1] // size * frames]
+
+    def _run(self, device, *arguments):
+        constant, end, signals = arguments
+        if self._compiled is None:
+            return self._function(constant, end, *signals)
+        if device.type not in self._compiled:
+            self._compiled[device.type] = _compile(self._function, device)
+        try:
+            if device.type == "cuda":
+                torch.compiler.cudagraph_mark_step_begin()
+            result = self._compiled[device.type](constant, end, *signals)
+        except _compiler_faults() as error:
+            log.warning("torch.compile: %s; using plain PyTorch instead, which is slower", _first_line(error))
+            self._compiled = None
+            return self._function(constant, end, *signals)
+        return result.clone() if device.type == "cuda" else result  # the next replay writes where this one wrote
+
+
+def _compile(function, device):
+    options = {"fullgraph": True, "dynamic": False, "mode": "reduce-overhead" if device.type == "cuda" else None}
+    if "isolate_recompiles" in inspect.signature(torch.compile).parameters:  # since torch 2.12
+        options |= {"isolate_recompiles": True, "recompile_limit": BUCKETS}
+    else:
+        torch._dynamo.config.cache_size_limit = max(torch._dynamo.config.cache_size_limit, BUCKETS)
+    return torch.compile(function, **options)
+
+
+def _compiler_faults():
+    from torch._dynamo.exc import BackendCompilerFailed
+    from torch._inductor.exc import InductorError
+
+    return BackendCompilerFailed, InductorError
+
+
+def _first_line(error):
+    return str(error).strip().partition("\n")[0]
+
+
+def _pad(signal, frames, size):
+    """Always of the same layout, channels last, as a change of layout would compile anew."""
+    rate = signal.shape[-1] // frames
+    shape = [len(signal), size * rate, *signal.shape[1:-1]]
+    padded = signal.new_zeros(shape)
+    padded[:, : frames * rate] = signal.movedim(-1, 1)
+    return padded.movedim(1, -1)
