@@ -1,10 +1,13 @@
 """What the device can do at best: multiplying matrices, and copying memory."""
 
+import statistics
 import time
+from functools import partial
 
 import torch
 
 MATRICES = {"cpu": (1024, 2048, 3072), "cuda": (4096, 8192)}  # a side of each
+PRECISIONS = ("float32", "bfloat16")
 COPIED = {"cpu": 1 << 28, "cuda": 1 << 30}  # bytes
 
 
@@ -16,9 +19,8 @@ class Ceiling:
         self.sides = MATRICES[kind]
         self.source = torch.ones(COPIED[kind] // 4, device=device)
         self.target = torch.empty_like(self.source)
-        for precision in ("float32", "bfloat16"):
-            self.gemm(precision)  # warms up
-        self.copy()
+        for job in self.jobs().values():
+            job()  # warms up
 
     def gemm(self, precision):
         """At the best of a few sizes."""
@@ -32,6 +34,16 @@ class Ceiling:
         one, other = (torch.ones(side, side, dtype=dtype, device=self.device) for _ in range(2))
         result = torch.empty_like(one)
         return 2 * side**3 / timed(lambda: torch.mm(one, other, out=result), self.device)
+
+    def jobs(self):
+        """For rounds: name -> what measures it once."""
+        gemms = {name: partial(self.gemm, name) for name in PRECISIONS}
+        return {**gemms, "copy": self.copy}
+
+
+def taken_out(results):
+    """{"float32", "bfloat16": FLOP/s, "copy": bytes/s}: medians of what the jobs returned, taken out of ``results``."""
+    return {name: statistics.median(results.pop(name)) for name in (*PRECISIONS, "copy")}
 
 
 def timed(work, device):

@@ -8,19 +8,21 @@ import math
 import statistics
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
+from itertools import product
 from typing import NamedTuple
 
 import torch
 
 from vocoders import provenance
 from vocoders.bench import form as forms
-from vocoders.bench.ceiling import Ceiling, synchronize, timed
+from vocoders.bench.ceiling import Ceiling, synchronize, taken_out, timed
 from vocoders.bench.flop import synthesis_flop
 from vocoders.bench.infer_tables import infer_tables
-from vocoders.bench.machine import machine
+from vocoders.bench.machine import machine, peak_mib
 from vocoders.bench.rounds import alternate, check_positive, percentiles
 from vocoders.bench.system import label, made_mel, read_mel, takes_steps, unlike, with_steps
-from vocoders.bench.worker import ALLOCATORS, Worker, peak_mib
+from vocoders.bench.worker import ALLOCATORS, Worker
 from vocoders.device import choose
 from vocoders.errors import InputError
 from vocoders.io.files import write_json
@@ -137,10 +139,7 @@ class Inference:
         return seconds, self._wave.float().cpu().numpy()
 
     def peak_mib(self):
-        """On a GPU of its memory, else of the process."""
-        if torch.device(self.device).type == "cuda":
-            return torch.cuda.max_memory_allocated(self.device) / 2**20
-        return peak_mib()
+        return peak_mib(self.device)
 
     def _synthesize(self, steps):
         self._wave = self.prepared.synthesize(self.mel, generator=seeded(self.seed, "bench"), **self.options[steps])
@@ -171,21 +170,19 @@ def _published(system, workload, run):
 
 def _measure(systems, chosen, workload, run, rounds):
     """(contenders, ceilings in FLOP/s and bytes/s)"""
-    ceiling = Ceiling(workload.device)
-    jobs = {"float32": lambda: ceiling.gemm("float32"), "bfloat16": lambda: ceiling.gemm("bfloat16")}
-    jobs["copy"] = ceiling.copy
     with ExitStack() as stack:
-        contenders = [
-            _start(stack, system, form, workload, run) for system in systems for form in chosen
-        ]  # one after the other: loading is timed too
-        for number, contender in enumerate(contenders):
-            call = contender.worker.call
-            jobs |= {(number, steps): lambda call=call, steps=steps: call("run", steps) for steps in run}
+        contenders = []
+        for system, form in product(systems, chosen):  # one after the other, as loading is timed too
+            contenders.append(_start(stack, system, form, workload, run))
+        jobs = Ceiling(workload.device).jobs()
+        for (number, contender), steps in product(enumerate(contenders), run):
+            jobs[number, steps] = partial(contender.worker.call, "run", steps)
         times = alternate(jobs, rounds)
+        ceilings = taken_out(times)
         for number, contender in enumerate(contenders):
             contender.runs = {steps: times[number, steps] for steps in run}
             contender.peak_mib = contender.worker.call("peak_mib")
-    return contenders, {name: statistics.median(times[name]) for name in ("float32", "bfloat16", "copy")}
+    return contenders, ceilings
 
 
 def _start(stack, system, form, workload, run):

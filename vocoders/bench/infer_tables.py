@@ -1,7 +1,7 @@
 """What ``vocoders bench infer`` prints of its figures."""
 
 from vocoders.bench.machine import sentence
-from vocoders.bench.table import percent, significant, table
+from vocoders.bench.table import ceilings_line, percent, significant, table
 
 HEADS = ["RTF", "x real time", "x default", "x tuned", "agreement dB", "GFLOP/s", "of GEMM", "samples/s"]
 HEADS += ["p50 s", "p90 s", "p95 s", "p99 s", "peak MiB", "load s", "first s"]
@@ -31,12 +31,9 @@ def infer_tables(report):
 
 
 def _head(report):
-    ceilings = report["ceilings"]
     batch = "" if report["batch"] == 1 else f" x {report['batch']} at once"
     what = f"{report['seconds']:g} s of audio{batch}, {report['rounds']} alternating rounds"
-    gemm = ", ".join(f"{name} {ceilings[name] / 1e9:.0f} GFLOP/s" for name in ("float32", "bfloat16"))
-    rates = f"GEMM {gemm}; copy {ceilings['copy'] / 1e9:.0f} GB/s read and written"
-    return f"{what}: {sentence(report['machine'])}.\nCeilings, in the same rounds: {rates}."
+    return f"{what}: {sentence(report['machine'])}.\n{ceilings_line(report['ceilings'])}"
 
 
 def _title(system):

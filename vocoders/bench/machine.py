@@ -1,6 +1,7 @@
-"""What the figures were measured on."""
+"""What the figures were measured on, and how much of its memory was used."""
 
 import platform
+import resource
 from pathlib import Path
 
 import torch
@@ -29,3 +30,16 @@ def sentence(found):
     device = "" if found["device"] == "cpu" else f"{found['device']}, "
     threads = "1 thread" if found["threads"] == 1 else f"{found['threads']} threads"
     return f"{device}{found['processor']}, {threads}, PyTorch {found['torch']}"
+
+
+def peak_mib(device="cpu"):
+    """The most that this process has had of a GPU's memory in tensors, or resident.
+
+    The latter not by ru_maxrss where /proc is, as that begins with what the process had before it became this program.
+    """
+    if torch.device(device).type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    found = [int(line.split()[1]) for line in lines if line.startswith("VmHWM:")]
+    return (found[0] if found else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) / 1024

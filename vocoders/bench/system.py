@@ -1,6 +1,6 @@
 """What is measured: the model of a configuration with random weights, or a trained one; its options and its mels."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -27,10 +27,11 @@ class SystemChoice:
     mel_config: str | None = None
     decode_config: str | None = None
     checkpoint: str = "best"
+    overrides: dict = field(default_factory=dict)
 
     @classmethod
-    def parse(cls, text, *, mel_config=None, decode_config=None, checkpoint="best"):
-        """From ``SOURCE[,mel=FILE][,decode=FILE]``; the keywords stand for what it does not name."""
+    def parse(cls, text, **others):
+        """From ``SOURCE[,mel=FILE][,decode=FILE]``; ``others`` are fields that it does not set."""
         source, *parts = text.split(",")
         own = dict(part.partition("=")[::2] for part in parts)
         config.refuse_unknown(own, OWN, text)
@@ -38,7 +39,7 @@ class SystemChoice:
             raise InputError(f"{source}: a baseline, and no model to measure; name a configuration or an experiment")
         if not Path(source).exists():
             raise InputError(f"{source}: no such configuration, experiment directory or checkpoint file")
-        return cls(source, own.get("mel", mel_config), own.get("decode", decode_config), checkpoint)
+        return cls(source, **{**others, **{f"{name}_config": file for name, file in own.items()}})
 
     def __str__(self):
         return ", ".join(filter(None, [self.source, self.is_configuration and self.mel_config, self.decode_config]))
@@ -49,7 +50,8 @@ class SystemChoice:
 
     def open(self, *, seed=0, device="cpu"):
         """The vocoder and the typed options of its ``synthesize``."""
-        vocoder = self._untrained(seed).to(device) if self.is_configuration else self._trained(device)
+        vocoder = self.untrained(seed) if self.is_configuration else load_vocoder(self.source, which=self.checkpoint)
+        vocoder = vocoder.to(device).eval().requires_grad_(False)
         options = config.load(self.decode_config, lay=lay_options) if self.decode_config else {}
         options.pop("schedule_name", None)
         if "denoise" in options:
@@ -58,19 +60,22 @@ class SystemChoice:
         typed = config.typed(vocoder.synthesize, options, skip=1, where=where)
         return vocoder, {key: value for key, value in typed.items() if key in options}
 
-    def _trained(self, device):
-        return load_vocoder(self.source, which=self.checkpoint, device=device)
-
-    def _untrained(self, seed):
-        section = config.load(self.source).get("model")
-        if section is None:
+    def settings(self):
+        """The configuration."""
+        settings = config.load(self.source, self.overrides)
+        if "model" not in settings:
             raise InputError(f"{self.source}: has no section model, so it is no configuration of one")
+        return settings
+
+    def untrained(self, seed=0):
+        """The model of a configuration with random weights."""
+        section = self.settings()["model"]
         if self.mel_config is None:
             raise InputError(f"{self.source}: --mel_config is needed, the mel settings that the model is for")
         torch.manual_seed(seed)
         model = build_model(section, MelSpec.load(self.mel_config))
         model.initialize([made_batch(model, frames=max(32, model.min_frames), seed=seed)])
-        return with_noise_for_zeros(model, seed).eval().requires_grad_(False)
+        return with_noise_for_zeros(model, seed)
 
 
 @torch.no_grad()

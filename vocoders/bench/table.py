@@ -17,6 +17,12 @@ def table(rows, heads, first):
     return markdown(Table("", rows, columns))
 
 
+def ceilings_line(ceilings):
+    gemm = ", ".join(f"{name} {ceilings[name] / 1e9:.0f} GFLOP/s" for name in ("float32", "bfloat16"))
+    copy = f"{ceilings['copy'] / 1e9:.0f} GB/s read and written"
+    return f"Ceilings, in the same rounds: GEMM {gemm}; copy {copy}."
+
+
 def significant(number, digits=3):
     """1234.5 as "1234", 0.01234 as "0.0123"; None stays."""
     if number is None:

@@ -2,11 +2,9 @@
 
 import multiprocessing
 import os
-import resource
 import signal
 import traceback
 from contextlib import contextmanager
-from pathlib import Path
 
 from vocoders.errors import InputError
 
@@ -91,15 +89,23 @@ def _set(variables):
             os.environ[name] = value
 
 
-def peak_mib():
-    """The most memory that this process has had resident.
+@contextmanager
+def burning(cores):
+    """Has that many other processes each keep a core busy inside the block."""
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=_burn, daemon=True) for _ in range(cores)]
+    try:
+        for process in processes:
+            process.start()
+        yield
+    finally:
+        for process in processes:
+            process.kill()
 
-    Not ru_maxrss where /proc is, as that begins with what the process had before it became this program.
-    """
-    status = Path("/proc/self/status")
-    lines = status.read_text().splitlines() if status.exists() else []
-    found = [int(line.split()[1]) for line in lines if line.startswith("VmHWM:")]
-    return (found[0] if found else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) / 1024
+
+def _burn():
+    while True:
+        pass
 
 
 def _serve(connection, make, arguments):

@@ -62,7 +62,9 @@ def main(
     from vocoders.bench.system import SystemChoice
 
     given = {"mel_config": mel_config, "decode_config": decode_config, "checkpoint": checkpoint}
-    workload = infer.Workload(seconds, batch, device, threads or torch.get_num_threads(), seed, features)
+    workload = infer.Workload(
+        seconds, batch, device, torch.get_num_threads() if threads is None else threads, seed, features
+    )
     lines = infer.main(
         [SystemChoice.parse(system, **given) for system in systems],
         chosen_forms(backend, precision, compare=compare),
