@@ -5,10 +5,19 @@ from itertools import pairwise
 import pytest
 import torch
 
-from vocoders.diffusion.sampler import sample_ancestral, sample_ddim, sample_dpm_solver
+from vocoders.diffusion.sampler import ancestral, ddim, dpm_solver, sample
 from vocoders.diffusion.schedule import NoiseSchedule, log_snr
 
 COARSE = [[1e-4, 1e-3, 1e-2, 0.05, 0.2, 0.5], [0.1, 0.3, 0.6, 0.9], [0.5]]
+
+
+def taken(sampler, denoise, noise, schedule, *, generator=None, clip=1.0, **options):
+    """What a sampler's steps make of noise, with fresh noise from ``generator``."""
+
+    def fresh(_step):
+        return torch.randn(noise.shape, generator=generator, dtype=noise.dtype)
+
+    return sample(denoise, noise, sampler(schedule, **options), fresh=fresh, clip=clip)
 
 
 @pytest.mark.parametrize("betas", COARSE)
@@ -24,7 +33,8 @@ def test_coarse_schedule_reaches_the_closed_form_variance_at_every_step(betas):
         return gain(level) * noisy
 
     noise = torch.randn(1, 400_000, generator=torch.Generator().manual_seed(0))
-    seen.append(sample_ancestral(denoise, noise, schedule, generator=torch.Generator().manual_seed(1), clip=None).var())
+    generator = torch.Generator().manual_seed(1)
+    seen.append(taken(ancestral, denoise, noise, schedule, generator=generator, clip=None).var())
     expected, alpha_bar = [1.0], torch.tensor([1.0] + [1 - b for b in betas]).double().cumprod(0).tolist()
     for n in range(len(betas), 0, -1):
         beta, now, before = betas[n - 1], alpha_bar[n], alpha_bar[n - 1]
@@ -38,13 +48,13 @@ def test_coarse_schedule_reaches_the_closed_form_variance_at_every_step(betas):
 @pytest.mark.parametrize("betas", COARSE)
 def test_a_perfect_denoiser_returns_the_speech_exactly(betas):
     speech = torch.tensor([[0.5, -0.25, 0.0]])
-    sampled = sample_ancestral(lambda x, level: speech, torch.randn(1, 3), NoiseSchedule.from_list(betas))
+    sampled = taken(ancestral, lambda x, level: speech, torch.randn(1, 3), NoiseSchedule.from_list(betas))
     assert torch.allclose(sampled, speech, atol=1e-6)
 
 
 def test_levels_fall_from_the_noisiest_and_end_before_clean():
     schedule, visited = NoiseSchedule.from_list([0.1, 0.3, 0.6]), []
-    sample_ancestral(lambda x, level: (visited.append(level), x)[1], torch.zeros(1, 2), schedule)
+    taken(ancestral, lambda x, level: (visited.append(level), x)[1], torch.zeros(1, 2), schedule)
     assert visited == schedule.level[1:].flip(0).tolist()
 
 
@@ -54,7 +64,8 @@ def test_noise_differs_between_steps_and_repeats_with_the_seed():
     def path(seed):
         inputs = []
         generator = torch.Generator().manual_seed(seed)
-        sample_ancestral(
+        taken(
+            ancestral,
             lambda x, _: (inputs.append(x), torch.zeros_like(x))[1],
             torch.zeros(1, 50),
             schedule,
@@ -66,7 +77,7 @@ def test_noise_differs_between_steps_and_repeats_with_the_seed():
     assert all(torch.equal(a, b) for a, b in zip(first, again))
     assert not torch.equal(first[2], other[2])
     step_one = first[1]  # pure posterior noise, as the start is 0
-    _, deviation = schedule.posterior(torch.zeros(1), torch.zeros(1), 2)
+    *_, deviation = schedule.posterior(2)
     to_noisy = (first[2] - 0).std() / step_one.std()
     assert step_one.std().item() == pytest.approx(deviation, rel=0.35) and to_noisy != 1
 
@@ -81,17 +92,17 @@ def test_temperature_scales_the_noise_of_each_step(temperature):
         inputs.append(noisy)
         return torch.zeros_like(noisy)
 
-    sample_ancestral(denoise, torch.zeros(1, 20_000), schedule, generator=generator, temperature=temperature)
-    _, deviation = schedule.posterior(torch.zeros(1), torch.zeros(1), 1)
+    taken(ancestral, denoise, torch.zeros(1, 20_000), schedule, generator=generator, temperature=temperature)
+    *_, deviation = schedule.posterior(1)
     assert inputs[1].std().item() == pytest.approx(temperature * deviation, rel=0.02)
 
 
 def test_expected_speech_is_clipped_but_the_noisy_signal_is_not():
     schedule = NoiseSchedule.from_list([0.1, 0.3, 0.6])
-    loud = sample_ancestral(lambda x, _: torch.full_like(x, 7.0), torch.randn(1, 50) * 3, schedule, clip=1.0)
+    loud = taken(ancestral, lambda x, _: torch.full_like(x, 7.0), torch.randn(1, 50) * 3, schedule, clip=1.0)
     assert torch.allclose(loud, torch.ones(1, 50))
     inputs = []
-    sample_ancestral(lambda x, _: (inputs.append(x), x)[1], torch.full((1, 4), 5.0), schedule, clip=1.0)
+    taken(ancestral, lambda x, _: (inputs.append(x), x)[1], torch.full((1, 4), 5.0), schedule, clip=1.0)
     assert inputs[0].max() == 5
 
 
@@ -110,7 +121,8 @@ def spread(steps, noisiest=0.05, cleanest=0.999):
 
 def sampled(sampler, schedule, *, denoise=gaussian, seed=1, size=1000, **options):
     noise = torch.randn(1, size, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    return sampler(denoise, noise, schedule, generator=torch.Generator().manual_seed(seed), clip=None, **options)
+    generator = torch.Generator().manual_seed(seed)
+    return taken(sampler, denoise, noise, schedule, generator=generator, clip=None, **options)
 
 
 def curved(noisy, level):
@@ -122,12 +134,12 @@ def curved(noisy, level):
 @pytest.mark.parametrize("denoise", [gaussian, curved])
 def test_the_same_sampler_under_two_names(betas, denoise):
     schedule = NoiseSchedule.from_list(betas)
-    ancestral = sampled(sample_ancestral, schedule, denoise=denoise)
-    assert torch.allclose(sampled(sample_ddim, schedule, denoise=denoise, eta=1.0), ancestral, atol=1e-9)
-    first_order = sampled(sample_dpm_solver, schedule, denoise=denoise, order=1, noisy=True)
-    assert torch.allclose(first_order, ancestral, atol=1e-9)
-    deterministic = sampled(sample_ddim, schedule, denoise=denoise)
-    assert torch.allclose(sampled(sample_dpm_solver, schedule, denoise=denoise, order=1), deterministic, atol=1e-9)
+    markov = sampled(ancestral, schedule, denoise=denoise)
+    assert torch.allclose(sampled(ddim, schedule, denoise=denoise, eta=1.0), markov, atol=1e-9)
+    first_order = sampled(dpm_solver, schedule, denoise=denoise, order=1, noisy=True)
+    assert torch.allclose(first_order, markov, atol=1e-9)
+    deterministic = sampled(ddim, schedule, denoise=denoise)
+    assert torch.allclose(sampled(dpm_solver, schedule, denoise=denoise, order=1), deterministic, atol=1e-9)
 
 
 @pytest.mark.parametrize("betas", COARSE)
@@ -136,7 +148,7 @@ def test_ddim_has_the_closed_form_variance_at_every_step(betas, eta):
     """From x = a z0 + s z to the next by its definition: a' E + sqrt(s'^2 - f^2) (x - a E) / s + f z, E linear in x."""
     schedule, seen = NoiseSchedule.from_list(betas), []
     last = sampled(
-        sample_ddim, schedule, denoise=lambda x, level: (seen.append(x.var().item()), gaussian(x, level))[1],
+        ddim, schedule, denoise=lambda x, level: (seen.append(x.var().item()), gaussian(x, level))[1],
         eta=eta, size=400_000,
     )  # fmt: skip
     expected = [1.0]
@@ -157,7 +169,7 @@ def test_the_order_of_the_solver_is_the_slope_of_its_error(order, least, most):
     def error(steps):
         schedule, inputs = spread(steps), []
         sampled(
-            sample_dpm_solver, schedule, order=order,
+            dpm_solver, schedule, order=order,
             denoise=lambda x, level: (inputs.append(x), gaussian(x, level))[1],
         )  # fmt: skip
         start, end = ((a**2 * V + 1 - a**2) ** 0.5 for a in (schedule.level[-1].item(), schedule.level[1].item()))
@@ -168,6 +180,6 @@ def test_the_order_of_the_solver_is_the_slope_of_its_error(order, least, most):
 
 
 def test_the_stochastic_solver_keeps_the_targets_variance_as_steps_grow():
-    spoilt = abs(sampled(sample_dpm_solver, spread(6, cleanest=0.9999), noisy=True, size=200_000).var().item() / V - 1)
-    fine = abs(sampled(sample_dpm_solver, spread(100, cleanest=0.9999), noisy=True, size=200_000).var().item() / V - 1)
+    spoilt = abs(sampled(dpm_solver, spread(6, cleanest=0.9999), noisy=True, size=200_000).var().item() / V - 1)
+    fine = abs(sampled(dpm_solver, spread(100, cleanest=0.9999), noisy=True, size=200_000).var().item() / V - 1)
     assert fine < 0.02 and fine < spoilt

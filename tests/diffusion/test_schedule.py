@@ -48,15 +48,15 @@ def test_posterior_is_that_of_bayes():
     prior, likelihood = 1 / (1 - a**2), alpha / (1 - alpha)  # precisions, as functions of x_n
     variance = 1 / (prior + likelihood)
     mean = variance * (prior * a * speech + likelihood * noisy / alpha**0.5)
-    found_mean, found_deviation = schedule.posterior(noisy, speech, n)
-    assert found_mean.item() == pytest.approx(mean.item(), rel=1e-6)
+    of_noisy, of_speech, found_deviation = schedule.posterior(n)
+    assert (of_noisy * noisy + of_speech * speech).item() == pytest.approx(mean.item(), rel=1e-6)
     assert found_deviation == pytest.approx(variance**0.5, rel=1e-6)
 
 
 def test_the_last_step_returns_the_speech_without_noise():
-    speech = torch.tensor([0.25, -0.5])
-    mean, deviation = BASE.posterior(torch.tensor([3.0, 3.0]), speech, 0)
-    assert torch.allclose(mean, speech) and deviation == 0
+    of_noisy, of_speech, deviation = BASE.posterior(0)
+    before, now, beta = 1.0, BASE.level[1].item() ** 2, BASE.beta[0].item()
+    assert (of_noisy, deviation) == (0, 0) and of_speech == pytest.approx(before**0.5 * beta / (1 - now)) == 1
 
 
 def test_spread_covers_the_trained_range_evenly():

@@ -151,9 +151,9 @@ def test_energy_scaling_knows_where_the_mels_frames_are():
     model = diffwave(spec, **TINY, prediction="energy_scaled")
     mel = LogMel(spec)(0.1 * torch.randn(1, 256 * 9, generator=seeded(1)))
     mel[..., 4] += 3
-    assert model._prediction(mel).deviation.argmax().item() in (4 * 256, 5 * 256)
+    assert model.prediction(mel).deviation.argmax().item() in (4 * 256, 5 * 256)
     level = model.speech_level(mel)[0]
-    assert model._prediction(mel).deviation[0, 4 * 256].item() == pytest.approx((level[3] + level[4]).item() / 2)
+    assert model.prediction(mel).deviation[0, 4 * 256].item() == pytest.approx((level[3] + level[4]).item() / 2)
 
 
 def test_excerpts_must_be_longer_than_what_their_ends_spoil():
@@ -170,8 +170,8 @@ def test_the_network_listens_to_the_mel_beside_the_scaling():
     for p in model.parameters():
         torch.nn.init.normal_(p, std=0.2)
     mel, other = torch.randn(1, 80, 8, generator=seeded(2)), torch.randn(1, 80, 8, generator=seeded(3))
-    scaling = model._prediction(mel)
-    model._prediction = lambda _: scaling
+    scaling = model.prediction(mel)
+    model.prediction = lambda _: scaling
     first, second = (model.synthesize(m, steps=2, generator=seeded(5)) for m in (mel, other))
     assert not torch.allclose(first, second, atol=1e-3)
 

@@ -104,14 +104,18 @@ class NoiseSchedule:
         """[N + 1], from 1 (clean) downwards."""
         return torch.cat([torch.ones(1, dtype=torch.float64), (1 - self.beta).cumprod(0).sqrt()])
 
-    def posterior(self, noisy, speech, n):
-        """Mean and standard deviation of level[n] given level[n + 1] and speech (Ho et al. 2020, eq. 6 and 7).
+    def posterior(self, n):
+        """level[n] given level[n + 1] and speech: factors of the noisy signal and of the speech in its mean, and its
+        standard deviation (Ho et al. 2020, eq. 6 and 7).
 
-        The step into ``level[0] = 1`` returns ``speech`` and deviation 0.
+        The step into ``level[0] = 1`` returns the speech: 0, 1, 0.
         """
+        if n == 0:
+            return 0.0, 1.0, 0.0
         before, now, beta = self.level[n].item() ** 2, self.level[n + 1].item() ** 2, self.beta[n].item()
-        mean = (before**0.5 * beta * speech + (1 - beta) ** 0.5 * (1 - before) * noisy) / (1 - now)
-        return mean, ((1 - before) / (1 - now) * beta) ** 0.5
+        of_noisy = (1 - beta) ** 0.5 * (1 - before) / (1 - now)
+        of_speech = before**0.5 * beta / (1 - now)
+        return of_noisy, of_speech, ((1 - before) / (1 - now) * beta) ** 0.5
 
     def spread(self, steps):
         """A schedule of ``steps`` steps over the same range of levels, evenly spaced in the log of the

@@ -1,17 +1,17 @@
 """What all diffusion vocoders have in common, which is everything but the network and what it is told of a level."""
 
 import math
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 
 from vocoders.diffusion.prediction import NoisePrediction, ScaledPrediction
-from vocoders.diffusion.sampler import SAMPLERS
+from vocoders.diffusion.sampler import SAMPLERS, Step, sample
 from vocoders.diffusion.schedule import NoiseSchedule, ScheduleRule, diffuse, log_snr
 from vocoders.errors import InputError
 from vocoders.features.fitted import BandNormalization, FrameLevel, NoNormalization, SpectralLevel, frames_to_samples
 from vocoders.interface import Vocoder
-from vocoders.seeding import normal_like
+from vocoders.seeding import Noise, normal_like
 
 DECIBELS = 20 / math.log(10)  # of a logarithm of a ratio of amplitudes
 TOLERANCE = 3.0  # dB
@@ -20,6 +20,14 @@ DISTANCES = {"l1": torch.Tensor.abs, "l2": torch.Tensor.square}
 Prediction = Literal["noise", "energy_scaled", "spectrum_scaled"]
 Levels = Literal["steps", "continuous", "log_snr"]
 Distance = Literal["l1", "l2"]
+
+
+class Sampling(NamedTuple):
+    """What options of synthesis mean: the steps, noisiest first, and the bound of the expected speech at each."""
+
+    steps: list[Step]
+    clip: float | None
+    start_deviation: float
 
 
 class DiffusionVocoder(Vocoder):
@@ -60,7 +68,7 @@ class DiffusionVocoder(Vocoder):
     def loss(self, batch, *, generator=None):
         level = self.draw_levels(len(batch.wave), generator=generator).to(batch.wave.device)
         noise = normal_like(batch.wave, generator=generator)
-        prediction = self._prediction(batch.mel)
+        prediction = self.prediction(batch.mel)
         output = self._output(prediction, diffuse(batch.wave, noise, level), self._conditioner(batch.mel), level)
         return {"loss": self.distance(prediction.residual(output, batch.wave, noise, level)).mean()}
 
@@ -91,21 +99,37 @@ class DiffusionVocoder(Vocoder):
             start_deviation: factor of the noise that sampling begins with; 1 as published.
             generator: source of the noise.
         """
-        if eta is not None and sampler != "ddim":
-            raise InputError(f"eta is an option of the sampler ddim, not of {sampler}")
-        if temperature != 1 and not _adds_noise(sampler, eta):
-            raise InputError(f"temperature scales the noise of the steps, and {sampler} adds none; leave it out")
-        chosen = self._sampling_schedule(schedule, steps)
-        prediction, conditioner = self._prediction(mel), self._conditioner(mel)
+        given = {"sampler": sampler, "schedule": schedule, "steps": steps, "temperature": temperature, "eta": eta}
+        sampling = self.sampling(**given, clip=clip, start_deviation=start_deviation)
+        prediction, conditioner = self.prediction(mel), self._conditioner(mel)
 
         def denoise(noisy, level):
             level = torch.full([len(noisy)], level, dtype=torch.float64, device=noisy.device)
             return prediction.speech(self._output(prediction, noisy, conditioner, level), noisy, level)
 
-        noise = normal_like(mel, [len(mel), mel.shape[-1] * self.hop_size], generator=generator)
-        start = prediction.start(start_deviation * noise, chosen.level[-1].expand(len(noise)))
-        how = {"generator": generator, "clip": clip, "temperature": temperature}
-        return SAMPLERS[sampler](denoise, start, chosen, **how, **({} if eta is None else {"eta": eta}))
+        noise, samples = Noise.drawn(generator, len(mel)), mel.shape[-1] * self.hop_size
+        level = torch.tensor(sampling.steps[0].level, dtype=torch.float64).expand(len(mel))
+        start = prediction.start(start_deviation * noise(0, 0, samples).to(mel), level)
+        return sample(denoise, start, sampling.steps, fresh=lambda n: noise(n, 0, samples), clip=clip)
+
+    def sampling(
+        self,
+        *,
+        sampler="ancestral",
+        schedule=None,
+        steps=None,
+        clip=1.0,
+        temperature=1.0,
+        eta=None,
+        start_deviation=1.0,
+    ):
+        """These options of ``synthesize`` as a ``Sampling``.  Raises InputError where they contradict each other."""
+        if eta is not None and sampler != "ddim":
+            raise InputError(f"eta is an option of the sampler ddim, not of {sampler}")
+        if temperature != 1 and not _adds_noise(sampler, eta):
+            raise InputError(f"temperature scales the noise of the steps, and {sampler} adds none; leave it out")
+        given = {"temperature": temperature, **({} if eta is None else {"eta": eta})}
+        return Sampling(SAMPLERS[sampler](self._sampling_schedule(schedule, steps), **given), clip, start_deviation)
 
     def evaluations(self, *, schedule=None, steps=None, **_others):
         return len(self._sampling_schedule(schedule, steps))
@@ -139,7 +163,8 @@ class DiffusionVocoder(Vocoder):
             return self.schedule
         return schedule.build() if isinstance(schedule, ScheduleRule) else NoiseSchedule.from_list(schedule)
 
-    def _prediction(self, mel):
+    def prediction(self, mel):
+        """What the network's output means, given the mel (diffusion/prediction.py)."""
         level = self.speech_level
         if level is None:
             return NoisePrediction()
@@ -147,6 +172,14 @@ class DiffusionVocoder(Vocoder):
             return ScaledPrediction(frames_to_samples(level(mel), self.hop_size, center=self.mel_spec.center))
         by_bin = {"multiply": level.filter, "emphasis": level.emphasis, "margin": level.filter.margin}
         return ScaledPrediction(level(mel), **by_bin)
+
+    @property
+    def prediction_reach(self):
+        """Frames on each side of a sample that its prediction's input, speech or start may depend on."""
+        level = self.speech_level
+        if level is None:
+            return 0
+        return 1 + (-(-level.filter.reach // self.hop_size) if isinstance(level, SpectralLevel) else 0)
 
     def _conditioner(self, mel):
         return self.network.prepare(self.normalize(mel))

@@ -43,18 +43,19 @@ class Predictor(NamedTuple):
         first = torch.linalg.solve_triangular(self.start, first[..., None], upper=False)
         return torch.cat([first[..., 0], residual.flatten(1)], 1)
 
-    def wave(self, residual):
-        """The inverse of ``residual``.
+    def wave(self, residual, past=None):
+        """The inverse of ``residual``, or of the rest of one after the samples ``past`` [B, P].
 
         A block is a linear map of its excitation and of the P samples before it.  These maps are found for many blocks
         at once; only applying them goes from block to block.
         """
         length, order = self.start.shape[-1], self.a.shape[-1]
-        excitation = residual.unflatten(1, (-1, length))
-        wave = [(self.start @ excitation[:, 0, :, None])[..., 0]]
-        past = functional.pad(wave[0], (order, 0))[:, -order:]
-        excitation = (excitation * self.gain[..., None])[:, 1:].split(BLOCKS_AT_ONCE, 1)
-        for driven, a in zip(excitation, self.a[:, 1:].split(BLOCKS_AT_ONCE, 1)):
+        excitation, wave, first = residual.unflatten(1, (-1, length)), [], 0
+        if past is None:
+            wave, first = [(self.start @ excitation[:, 0, :, None])[..., 0]], 1
+            past = functional.pad(wave[0], (order, 0))[:, -order:]
+        excitation = (excitation * self.gain[..., None])[:, first:].split(BLOCKS_AT_ONCE, 1)
+        for driven, a in zip(excitation, self.a[:, first:].split(BLOCKS_AT_ONCE, 1)):
             of_past, of_itself = _maps(a, length).split([order, length], -1)
             answers = torch.linalg.solve_triangular(
                 -of_itself, torch.cat([of_past, driven[..., None]], -1), upper=False, unitriangular=True
@@ -63,6 +64,10 @@ class Predictor(NamedTuple):
                 wave.append((answer[..., :-1] @ past[..., None])[..., 0] + answer[..., -1])
                 past = torch.cat([past, wave[-1]], 1)[:, -order:]
         return torch.cat(wave, 1)
+
+    def blocks(self, first, stop):
+        """That of some of the blocks, to go on with."""
+        return self._replace(a=self.a[:, first:stop], gain=self.gain[:, first:stop])
 
 
 def levinson_durbin(r):

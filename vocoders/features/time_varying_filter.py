@@ -18,6 +18,7 @@ class TimeVaryingFilter(nn.Module):
         # up to a window's length from its ends, an excerpt is filtered otherwise than within its utterance; beyond half
         # of that hardly, as the window is small there
         self.margin = win_size // 2
+        self.reach = (n_fft + win_size) // 2  # samples on each side that a sample depends on, or an end spoils
         self.register_buffer("window", torch.hann_window(win_size), persistent=False)
 
     def forward(self, gain, wave):

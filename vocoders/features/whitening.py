@@ -2,10 +2,14 @@
 
 ``forward(wave [B, T], mel [B, C, L]) -> (white [B, T], log |det dwhite/dwave| [B])``, ``inverse(white, mel) -> wave``;
 ``fit(batches)`` sets the constants that training data must tell.
+
+``continued()`` gives an inverse for pieces: called for one after the other, with the mel from ``skip`` frames before
+the piece to a frame behind it (where there are any), it gives the pieces of the whole inverse.
 """
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from vocoders.errors import InputError
 from vocoders.features.fitted import FrameLevel, SpectralLevel, frames_to_samples
@@ -31,6 +35,9 @@ class NoWhitening(nn.Module):
     def inverse(self, white, mel):
         return white
 
+    def continued(self):
+        return lambda white, mel, skip: white
+
 
 class EnergyWhitening(nn.Module):
     """Division by the level of each frame, interpolated to samples."""
@@ -50,6 +57,10 @@ class EnergyWhitening(nn.Module):
 
     def inverse(self, white, mel):
         return white * self._level(mel)
+
+    def continued(self):
+        hop = self.mel_spec.hop_size
+        return lambda white, mel, skip: white * self._level(mel)[:, skip * hop :][:, : white.shape[1]]
 
     def _level(self, mel):
         return frames_to_samples(self.level(mel), self.mel_spec.hop_size, center=self.mel_spec.center)
@@ -85,7 +96,21 @@ class SpectrumWhitening(nn.Module):
         return predictor.residual(wave.double()).to(wave), predictor.log_det().to(wave)
 
     def inverse(self, white, mel):
-        return self._predictor(mel).wave(white.double()).to(white)
+        return self.continued()(white, mel, 0)
+
+    def continued(self):
+        past = None
+
+        def inverse(white, mel, skip):
+            nonlocal past
+            first = skip * self.blocks_per_hop
+            predictor = self._predictor(mel).blocks(first, first + white.shape[1] // self.block)
+            wave = predictor.wave(white.double(), past)
+            known = wave if past is None else torch.cat([past, wave], 1)
+            past = functional.pad(known, (max(self.order - known.shape[1], 0), 0))[:, -self.order :]
+            return wave.to(white)
+
+        return inverse
 
     @torch.no_grad()
     def _predictor(self, mel):

@@ -19,7 +19,7 @@ from vocoders.models import MODELS
 from vocoders.nn.conditioning import add_held
 from vocoders.nn.flow import AffineCoupling, InvertibleConv
 from vocoders.nn.grouping import group, ungroup
-from vocoders.seeding import normal_like, uniform_like
+from vocoders.seeding import Noise, uniform_like
 
 QUANTUM = 1 / 32768  # a step of 16-bit PCM
 UPSAMPLING_OVERLAP = 4  # hops that a frame of the mel reaches over
@@ -145,10 +145,9 @@ class WaveGlow(Vocoder):
                 gives less noise, and duller speech.
             generator: source of the noise.
         """
-        if not 0 <= sigma < math.inf:
-            raise InputError(f"sigma must be a number from 0 on, found {sigma}")
-        noise = sigma * normal_like(mel, [len(mel), mel.shape[-1] * self.hop_size], generator=generator)
-        return self.to_speech(noise, mel).float()
+        check_sigma(sigma)
+        noise = Noise.drawn(generator, len(mel))(0, 0, mel.shape[-1] * self.hop_size)
+        return self.to_speech(sigma * noise.to(mel), mel).float()
 
     def without_noise(self, options):
         return {**options, "sigma": 0.0}
@@ -161,6 +160,11 @@ class WaveGlow(Vocoder):
 
     def _is_loud(self, wave):
         return 10 * wave.square().mean(1).clamp(min=1e-20).log10() >= self.ignore_below
+
+
+def check_sigma(sigma):
+    if not 0 <= sigma < math.inf:
+        raise InputError(f"sigma must be a number from 0 on, found {sigma}")
 
 
 def _check_positive(**numbers):

@@ -23,7 +23,9 @@ class Denoiser(nn.Module):
         super().__init__()
         self.whiten = vocoder.whiten
         mel = vocoder.neutral_mel(FRAMES)
-        self.filter = TimeVaryingFilter(n_fft=N_FFT, win_size=N_FFT, hop_size=N_FFT // 4).to(mel.device)
+        # divides the vocoder's hop, so that in a window of whole frames transforms lie where they do in the whole
+        hop = max(n for n in range(1, N_FFT // 4 + 1) if vocoder.hop_size % n == 0)
+        self.filter = TimeVaryingFilter(n_fft=N_FFT, win_size=N_FFT, hop_size=hop).to(mel.device)
         # what remains of the noise is multiplied by 0; drawn from a generator of its own all the same
         wave = vocoder.synthesize(mel, **vocoder.without_noise(options or {}), generator=seeded("denoiser"))
         edge = N_FFT // self.filter.sizes["hop_length"]  # frames whose window sees the ends
@@ -31,10 +33,17 @@ class Denoiser(nn.Module):
         self.register_buffer("bias", bias)  # [1, bins, 1]
 
     def forward(self, wave, mel, strength):
-        spectrum = self.filter.spectrum(self._to_white(wave, mel))
-        gain = (1 - strength * self.bias / spectrum.abs().clamp(min=1e-12)).clamp(min=0)
-        white = self.filter.wave(gain * spectrum, wave.shape[-1])
+        white = self.subtract(self._to_white(wave, mel), strength)
         return self.whiten.inverse(white, mel) if self.whiten else white
+
+    def subtract(self, white, strength):
+        """The same for what is white already, [B, T] -> [B, T]; its ends spoil ``reach(hop_size)`` frames if cut."""
+        spectrum = self.filter.spectrum(white)
+        gain = (1 - strength * self.bias / spectrum.abs().clamp(min=1e-12)).clamp(min=0)
+        return self.filter.wave(gain * spectrum, white.shape[-1])
+
+    def reach(self, hop_size):
+        return -(-N_FFT // hop_size)
 
     def _to_white(self, wave, mel):
         return self.whiten(wave, mel)[0] if self.whiten else wave

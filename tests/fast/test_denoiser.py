@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import scipy.signal
 import torch
+from vocoders.inference.denoiser import Denoiser
 
 from vocoders.checkpoint import build_model
 from vocoders.errors import InputError
 from vocoders.features.mel import LogMel, MelSpec
-from vocoders.inference.denoiser import Denoiser
 from vocoders.inference.system import baseline_system, model_system
 from vocoders.interface import SpeechBatch, Vocoder
 from vocoders.seeding import normal_like, seeded

@@ -1,0 +1,139 @@
+"""Trained vocoders made ready to speak: one signature over every form of the network, any length, pieces and batches.
+
+    voice = prepare(vocoder, device="auto", precision="auto", backend="auto")
+    wave = voice.synthesize(mel, generator=generator)          # [B, C, L] -> [B, L * hop_size]
+    for wave in voice.stream(mels, generator=generator): ...   # [C, n] each -> [T] each, the same samples
+
+Backends: ``native``, our own kernels for CPUs, compiled on first use; ``eager``, plain PyTorch; ``compiled``,
+torch.compile.  ``auto`` is native where it can be, compiled on a GPU, else eager.  What comes out is that of the
+training form: in float32 to rounding, in bfloat16 nearly (egs/ljspeech/voc1/RESULTS.md).
+"""
+
+from typing import Literal, get_args
+
+import torch
+
+from vocoders import config
+from vocoders.device import choose
+from vocoders.errors import InputError
+from vocoders.fast import backends
+from vocoders.fast.denoiser import Denoiser
+from vocoders.seeding import Noise
+
+Precision = Literal["auto", "float32", "bfloat16"]
+Backend = Literal["auto", "native", "eager", "compiled"]
+
+
+def prepare(vocoder, *, device="auto", precision="float32", backend="auto", chunk_seconds=None):
+    """A ``Synthesizer`` of a trained vocoder, which is left as it is but for its device.
+
+    ``chunk_seconds`` bounds the memory: so much of the audio is worked on at once; null is the backend's own.
+    Raises InputError for what this machine or this PyTorch cannot do.
+    """
+    device = choose(device)
+    _check_choice("precision", precision, Precision)
+    _check_choice("backend", backend, Backend)
+    chosen = backends.choose(vocoder.to(device).eval(), device=device, precision=precision, backend=backend)
+    return Synthesizer(vocoder, chosen, device=device, chunk_seconds=chunk_seconds)
+
+
+class Synthesizer:
+    """A vocoder on a device, in a precision, by a backend; make one with ``prepare``."""
+
+    def __init__(self, vocoder, chosen, *, device, chunk_seconds=None):
+        self.vocoder, self.device = vocoder, device
+        self.backend, self.precision = chosen.backend, chosen.precision
+        self._network, self._open = chosen.network, chosen.open_sweep
+        seconds = chosen.chunk_seconds if chunk_seconds is None else chunk_seconds
+        self.chunk_frames = max(1, round(seconds * vocoder.sample_rate / vocoder.hop_size))
+        self._denoisers = {}
+
+    def __getattr__(self, name):
+        """What a vocoder knows, this one knows: its mel_spec, describe(), remarks(), evaluations() ..."""
+        if name.startswith("_") or name == "vocoder":
+            raise AttributeError(name)
+        return getattr(self.vocoder, name)
+
+    def prepare(self, **changes):
+        """The same vocoder prepared otherwise: ``device``, ``precision``, ``backend``, ``chunk_seconds``."""
+        present = {"device": self.device, "precision": self.precision, "backend": self.backend}
+        return prepare(self.vocoder, **{**present, **changes})
+
+    def __call__(self, mel, **options):
+        return self.synthesize(mel, **options)
+
+    @torch.inference_mode()
+    def synthesize(self, mel, *, lengths=None, generator=None, denoise=0.0, **options):
+        """[B, C, L] -> [B, L * hop_size], float32, with the ``options`` of the vocoder's own ``synthesize``.
+
+        Args:
+            mel: [B, C, L]; rows of a batch may be padded.
+            lengths: frames of each row, where they differ; what is beyond is zero in what is returned, and each row is
+                what it would be alone.
+            generator: source of the noise, one or a list of one for each row.
+            denoise: strength of the denoiser.
+        """
+        mel = mel.to(self.device)
+        lengths = self._lengths(lengths, mel)
+        noise = Noise.drawn(generator, len(mel))
+        if self._network.batches or len(mel) == 1:
+            return self._synthesize(mel, lengths, noise, denoise, options)
+        whole = mel.new_zeros(len(mel), mel.shape[-1] * self.hop_size)
+        for n in range(len(mel)):
+            frames = mel.shape[-1] if lengths is None else int(lengths[n])
+            row = self._synthesize(mel[n : n + 1, :, :frames], None, noise.row(n), denoise, options)
+            whole[n, : row.shape[1]] = row[0]
+        return whole
+
+    def stream(self, mels, *, generator=None, denoise=0.0, **options):
+        """An iterable of mels [C, n], n from 1, to waves [T] as soon as they are decided; together what ``synthesize``
+        makes of the mels together.  Some of the first are empty: see ``look_ahead``."""
+        sweep = self._sweep(Noise.drawn(generator, 1), None, denoise, options)
+        for mel in mels:
+            yield self._push(sweep, mel[None].to(self.device), last=False)[0]
+        yield self._push(sweep, torch.zeros(1, self.mel_spec.n_mels, 0, device=self.device), last=True)[0]
+
+    def look_ahead(self, *, denoise=0.0, **options):
+        """Frames of the mel after a sample that must be known before it is decided."""
+        return self._sweep(Noise([0]), None, denoise, options).delay
+
+    def _synthesize(self, mel, lengths, noise, denoise, options):
+        sweep = self._sweep(noise, lengths, denoise, options)
+        pieces = mel.split(self.chunk_frames, -1)
+        waves = [self._push(sweep, piece, last=n == len(pieces)) for n, piece in enumerate(pieces, 1)]
+        wave = waves[0] if len(waves) == 1 else torch.cat(waves, 1)
+        if lengths is None:
+            return wave
+        ended = torch.arange(wave.shape[1], device=wave.device) >= lengths[:, None] * self.hop_size
+        return wave.masked_fill(ended, 0.0)
+
+    @torch.inference_mode()
+    def _push(self, sweep, mel, *, last):
+        return sweep.push(mel, last=last)
+
+    def _sweep(self, noise, lengths, denoise, options):
+        denoise = (self._denoiser(options), denoise) if denoise else None
+        return self._open(self.vocoder, self._network, noise, lengths=lengths, denoise=denoise, **options)
+
+    def _denoiser(self, options):
+        key = repr(sorted(options.items()))
+        if key not in self._denoisers:
+            with torch.inference_mode():
+                self._denoisers[key] = Denoiser(self.vocoder, options=options)
+        return self._denoisers[key]
+
+    def _lengths(self, lengths, mel):
+        if lengths is None:
+            return None
+        lengths = torch.as_tensor(lengths, device=mel.device)
+        if lengths.shape != (len(mel),) or not 1 <= int(lengths.min()) <= int(lengths.max()) <= mel.shape[-1]:
+            raise InputError(
+                f"lengths: expected {len(mel)} numbers from 1 to {mel.shape[-1]}, found {lengths.tolist()}"
+            )
+        return lengths
+
+
+def _check_choice(name, value, choices):
+    known = get_args(choices)
+    if value not in known:
+        raise InputError(f"{name} {value}: {config.hint(value, known, 'choose one of ' + ', '.join(known))}")
