@@ -31,7 +31,7 @@ def significant(number, digits=3):
 
 
 def percent(share):
-    return f"{100 * share:.0f} %"
+    return f"{significant(100 * share, 2)} %"
 
 
 def milliseconds(seconds):
