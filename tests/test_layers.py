@@ -14,6 +14,7 @@ LAYERS = [
     {"models"},
     {"checkpoint", "fast", "convert"},
     {"training", "inference", "reporting", "listening", "recipe"},
+    {"bench"},
     {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names} | {"errors": -1}

@@ -4,16 +4,14 @@ import re
 import subprocess
 import sys
 import types
-from pathlib import Path
 
 import pytest
 
 from vocoders import cli
 from vocoders.errors import InputError
 
-VERBS = sorted(
-    path.stem.replace("_", "-") for path in Path(cli.__file__).parent.glob("*.py") if not path.stem.startswith("__")
-)
+VERBS = list(cli._summaries())
+COMMANDS = [[verb, *mode] for verb in VERBS for mode in [[name] for name in cli._summaries([verb])] or [[]]]
 
 
 def test_help_lists_every_verb_with_a_summary(capsys):
@@ -34,16 +32,24 @@ def test_help_imports_nothing_heavy():
     assert out.splitlines()[-1] == "set()"
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_each_verb_has_help_with_an_example(verb, capsys):
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_each_command_has_help_with_an_example(command, capsys):
     with pytest.raises(SystemExit) as end:
-        cli.main([verb, "--help"])
+        cli.main([*command, "--help"])
     text = capsys.readouterr().out
-    assert end.value.code == 0 and f"vocoders {verb}" in text.partition("options:")[2]
+    assert end.value.code == 0 and f"vocoders {' '.join(command)}" in text.partition("options:")[2]
+
+
+def test_a_verb_with_modes_lists_them_and_refuses_others(capsys):
+    assert cli.main(["bench"]) == 0
+    listed = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
+    assert listed == sorted(listed) and {"infer", "stream", "train", "features", "reading", "score"} == set(listed)
+    assert cli.main(["bench", "infre", "x"]) == 2
+    assert capsys.readouterr().err == "vocoders bench: error: no mode 'infre'; did you mean 'infer'?\n"
 
 
 def test_examples_have_the_feature_directories_that_recipes_make(repository):
-    helps = "".join(path.read_text() for path in (repository / "vocoders/cli").glob("*.py"))
+    helps = "".join(path.read_text() for path in (repository / "vocoders/cli").rglob("*.py"))
     named = set(re.findall(r"\bdump/(\w+)/", helps))
     there = {path.stem for path in (repository / "egs/TEMPLATE/voc1/conf").glob("mel_*.yaml")}
     assert named and named <= there
@@ -62,7 +68,7 @@ def verb(monkeypatch):
         module = types.ModuleType("vocoders.cli.probe", "Probe something.\n\nExample: vocoders probe")
         module.main = main
         monkeypatch.setitem(sys.modules, "vocoders.cli.probe", module)
-        monkeypatch.setattr(cli, "_summaries", lambda: {"probe": "Probe."})
+        monkeypatch.setattr(cli, "_summaries", lambda command=(): {} if command else {"probe": "Probe."})
 
     return install
 

@@ -3,7 +3,7 @@
 A verb is a file in this folder.  The first line of its docstring is its line in ``vocoders --help``, the rest the end
 of its own help; its function ``main`` is its options: parameters without a default are positional, the others
 ``--name value``, or ``--name`` alone for a true one.  A verb whose ``main`` takes ``overrides`` accepts configuration
-keys too: ``--train.max_steps 4``.
+keys too: ``--train.max_steps 4``.  A verb that is a folder has modes, a file each: ``vocoders bench score ...``.
 Nothing but the chosen verb is imported.
 """
 
@@ -25,40 +25,55 @@ DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 def main(argv=None):
     """Runs one verb and returns its exit status: 0, 1 (it failed, one sentence says why), 2 (usage), 130 (Ctrl-C)."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if not arguments or arguments[0] in ("-h", "--help"):
-        print(_overview())
-        return 0
-    if arguments[0] == "--version":
+    if arguments[:1] == ["--version"]:
         from vocoders import __version__
 
         print(f"vocoders {__version__}")
         return 0
-    verb, *arguments = arguments
-    if verb not in _summaries():
-        near = difflib.get_close_matches(verb, _summaries(), 1)
-        hint = f"did you mean {near[0]!r}?" if near else "see vocoders --help"
-        print(f"vocoders: error: no verb {verb!r}; {hint}", file=sys.stderr)
-        return 2
+    command, rest = _split_command(arguments)
+    choices = _summaries(command)
+    if choices:
+        return _show(command, rest[0] if rest else "--help", choices)
     try:
-        return _run(verb, arguments) or 0
+        return _run(command, rest) or 0
     except (InputError, OSError) as error:
         if os.environ.get("VOCODERS_DEBUG"):
             raise
-        print(f"vocoders {verb}: error: {_sentence(error)}", file=sys.stderr)
+        print(f"vocoders {command[0]}: error: {_sentence(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(f"vocoders {verb}: interrupted; the same command goes on from here", file=sys.stderr)
+        print(f"vocoders {command[0]}: interrupted; the same command goes on from here", file=sys.stderr)
         return 130
 
 
-def _run(verb, arguments):
-    module = import_module(f"vocoders.cli.{verb.replace('-', '_')}")
+def _split_command(arguments):
+    """The words that name a verb, perhaps with its mode, and the words after them."""
+    command, rest = [], list(arguments)
+    while rest and rest[0] in _summaries(command):
+        command.append(rest.pop(0))
+    return command, rest
+
+
+def _show(command, word, choices):
+    """What there is to choose from, if that is what the ``word`` after the command asks for; returns the status."""
+    if word in ("-h", "--help"):
+        print(_overview(command, choices))
+        return 0
+    near = difflib.get_close_matches(word, choices, 1)
+    called, kind = " ".join(["vocoders", *command]), "mode" if command else "verb"
+    hint = f"did you mean {near[0]!r}?" if near else f"see {called} --help"
+    print(f"{called}: error: no {kind} {word!r}; {hint}", file=sys.stderr)
+    return 2
+
+
+def _run(command, arguments):
+    module = _module(command)
     from vocoders import log
 
     log.setup()
     takes_overrides = "overrides" in inspect.signature(module.main).parameters
     arguments, overrides = _split_overrides(arguments) if takes_overrides else (arguments, {})
-    parser = _parser(verb, module)
+    parser = _parser(command, module)
     words = _with_truth(module, [_underscored(word) for word in arguments])
     options = dict(vars(parser.parse_args(words)))
     if takes_overrides:
@@ -66,7 +81,11 @@ def _run(verb, arguments):
     return module.main(*options.pop(_rest(module), ()), **options)
 
 
-def _parser(verb, module):
+def _module(command):
+    return import_module(".".join(["vocoders.cli", *command]).replace("-", "_"))
+
+
+def _parser(command, module):
     from jsonargparse import ArgumentParser, DefaultHelpFormatter
 
     class Formatter(DefaultHelpFormatter):
@@ -74,9 +93,8 @@ def _parser(verb, module):
             return "\n".join(indent + line for line in text.splitlines())  # keeps examples as they are written
 
     summary, _, rest = inspect.getdoc(module).partition("\n")
-    parser = ArgumentParser(
-        prog=f"vocoders {verb}", description=summary, epilog=rest.strip(), formatter_class=Formatter
-    )
+    called = " ".join(["vocoders", *command])
+    parser = ArgumentParser(prog=called, description=summary, epilog=rest.strip(), formatter_class=Formatter)
     parser.add_function_arguments(module.main, as_positional=True, skip={"overrides"})
     if _rest(module):
         parser.add_argument(_rest(module), nargs="+", type=str, help="one or more")
@@ -131,17 +149,22 @@ def _sentence(error):
     return f"{what}; make room, then run the same command again" if error.errno in DISK_IS_FULL else what
 
 
-def _summaries():
-    """Verb -> first line of its docstring, read without importing it."""
-    files = sorted(path for path in Path(__file__).parent.glob("*.py") if path.stem != "__init__")
-    documents = {path.stem.replace("_", "-"): ast.get_docstring(ast.parse(path.read_text("utf-8"))) for path in files}
-    return {verb: (document or "").partition("\n")[0] for verb, document in documents.items()}
+def _summaries(command=()):
+    """Verb -> first line of its docstring, read without importing it; of a verb's modes, none where it has no modes."""
+    folder = Path(__file__).parent.joinpath(*command)
+    files = {path.stem: path for path in folder.glob("*.py") if path.stem != "__init__"}
+    files |= {path.parent.stem: path for path in folder.glob("*/__init__.py")}
+    documents = {name.replace("_", "-"): ast.get_docstring(ast.parse(files[name].read_text("utf-8"))) for name in files}
+    return {verb: (documents[verb] or "").partition("\n")[0] for verb in sorted(documents)}
 
 
-def _overview():
-    summaries = _summaries()
+def _overview(command, summaries):
     width = max(map(len, summaries), default=0)
     lines = "\n".join(f"  {verb:<{width}}  {summary}" for verb, summary in summaries.items())
+    if command:
+        (verb,) = command
+        head = f"usage: vocoders {verb} MODE [options]\n\n{_summaries()[verb]}"
+        return f"{head}\n\n{lines}\n\nvocoders {verb} MODE --help explains a mode."
     return (
         "usage: vocoders VERB [options]\n\nTrain, run and compare neural vocoders.\n\n"
         f"{lines}\n\nvocoders VERB --help explains a verb.  Recipes that put them together are in egs/."

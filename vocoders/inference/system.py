@@ -15,9 +15,9 @@ from vocoders import config
 from vocoders.checkpoint import load_vocoder
 from vocoders.device import choose
 from vocoders.errors import InputError
+from vocoders.fast.denoiser import Denoiser
 from vocoders.features.mel import MelSpec
 from vocoders.inference.baselines import BASELINES
-from vocoders.inference.denoiser import Denoiser
 from vocoders.models import MODELS
 
 log = logging.getLogger(__name__)

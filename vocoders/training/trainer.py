@@ -81,7 +81,7 @@ class Trainer:
                 while self.step < self.settings.max_steps and not self._interrupted:
                     with clock.waiting():
                         batch = self._to_device(next(batches))
-                    values = self._update(batch, utterances_of)
+                    values = self.update(batch, utterances_of)
                     self.step += 1
                     monitor.advance()
                     self._after_step(values, clock, monitor, dev_batches, samples)
@@ -104,7 +104,7 @@ class Trainer:
                 self._show(samples, monitor)
         self.seconds = clock.seconds
 
-    def _update(self, batch, utterances_of):
+    def update(self, batch, utterances_of=None):
         """One step of gradient descent; returns named tensors."""
         self.model.train()
         rate = self.optimizer_settings.rate_at(self.step, self.settings.max_steps)

@@ -1,0 +1,54 @@
+"""Floating-point operations of a model as it is published: what a form of it does faster, or does without, counts too.
+
+Multiplications and additions of convolutions and matrix products, by PyTorch's own counter; not interpolation, norms
+and activations.  Lengths and steps enter linearly, so that little has to be computed to know them all.
+"""
+
+from torch.utils.flop_counter import FlopCounterMode
+
+from vocoders.bench.system import made_batch, made_mel, takes_steps, with_steps
+
+FRAMES = 8, 16
+
+
+def synthesis_flop(vocoder, options, frames):
+    """Operations of one ``synthesize`` of a mel with so many frames, by the training form."""
+    if not takes_steps(vocoder):
+        return _of_length(lambda length: _counted_synthesis(vocoder, options, length), frames)
+
+    def of_steps(steps):
+        return _of_length(lambda length: _counted_synthesis(vocoder, with_steps(options, steps), length), frames)
+
+    return _line(1, of_steps(1), 2, of_steps(2), vocoder.evaluations(**options))
+
+
+def update_flop(model, frames):
+    """Operations of the loss of one excerpt with so many frames and of its gradient."""
+    return _of_length(lambda length: _counted_update(model, length), frames)
+
+
+def _counted_synthesis(vocoder, options, frames):
+    mel = made_mel(vocoder, frames=frames)
+    return _counted(lambda: vocoder.synthesize(mel, **options))
+
+
+def _counted_update(model, frames):
+    batch = made_batch(model, frames=frames)
+    count = _counted(lambda: model.loss(batch)["loss"].backward())
+    model.zero_grad(set_to_none=True)
+    return count
+
+
+def _counted(work):
+    with FlopCounterMode(display=False) as counter:
+        work()
+    return counter.get_total_flops()
+
+
+def _of_length(count, frames):
+    short, long = FRAMES
+    return _line(short, count(short), long, count(long), frames)
+
+
+def _line(x1, y1, x2, y2, x):
+    return y1 + (y2 - y1) * (x - x1) / (x2 - x1)

@@ -1,0 +1,1 @@
+"""Measure the speed of a part of the system on this machine."""
