@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import scipy.signal
 import torch
-from vocoders.fast.denoiser import Denoiser
 
 from vocoders.checkpoint import build_model
 from vocoders.errors import InputError
+from vocoders.fast.denoiser import Denoiser
 from vocoders.features.mel import LogMel, MelSpec
 from vocoders.inference.system import baseline_system, model_system
 from vocoders.interface import SpeechBatch, Vocoder

@@ -57,7 +57,7 @@ def main(
         device: cpu, cuda, or auto for cuda where there is one.
         precision: what the network computes in; auto is bfloat16 where that is faster.
         backend: native (our own kernels for CPUs), eager (plain PyTorch), compiled (torch.compile), or auto.
-        chunk_seconds: how much of an utterance is worked on at once, which bounds the memory; null: as the backend likes.
+        chunk_seconds: how much of an utterance is worked on at once, which bounds the memory; null: the backend knows.
         nj: number of processes, on a CPU.
         batch: utterances of similar length that are decoded together; null is 16 on a GPU, else 1.
         seed: everything random in an utterance depends on it and on the utterance's id.
