@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "vocoders"
 LAYERS = [
-    {"config", "registry", "log", "provenance", "seeding", "environment", "device", "interrupt"},
+    {"config", "registry", "log", "provenance", "seeding", "environment", "device", "interrupt", "processes"},
     {"interface", "io"},
     {"features", "text"},
     {"data", "nn", "diffusion", "scoring"},

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import scipy.signal
 import torch
-from vocoders.inference.denoiser import Denoiser
 
 from vocoders.checkpoint import build_model
 from vocoders.errors import InputError
+from vocoders.fast.denoiser import Denoiser
 from vocoders.features.mel import LogMel, MelSpec
 from vocoders.inference.system import baseline_system, model_system
 from vocoders.interface import SpeechBatch, Vocoder
@@ -80,10 +80,10 @@ def test_it_is_an_option_of_decoding():
     mel = torch.zeros(20, FRAMES)
     plain, denoised = (model_system(Ringing(), options) for options in ({}, {"denoise": 0.5}))
     assert denoised.description["options"] == {"denoise": 0.5}
-    wave = plain.synthesize(mel, None, SPEC, seeded(1))
+    wave = plain.open(None, SPEC, seeded(1))(mel, last=True)
     with torch.no_grad():
         expected = Denoiser(Ringing())(wave[None], MEL, 0.5)[0]
-    torch.testing.assert_close(denoised.synthesize(mel, None, SPEC, seeded(1)), expected)
+    torch.testing.assert_close(denoised.open(None, SPEC, seeded(1))(mel, last=True), expected)
 
 
 @pytest.mark.parametrize("strength", [-0.1, "much", True, math.nan, math.inf])

@@ -14,6 +14,7 @@ from vocoders.inference.system import baseline_system, model_system, open_system
 from vocoders.interface import Vocoder
 from vocoders.io.features import FeatureWriter, write_index
 from vocoders.io.tables import read_table
+from vocoders.seeding import Noise as Addresses
 from vocoders.seeding import normal_like, seeded
 
 HOP = 8
@@ -58,6 +59,11 @@ def features(tmp_path):
     return directory
 
 
+def noise(seed, utt):
+    """What the seed and the name of an utterance stand for."""
+    return torch.randn(1, FRAMES[utt] * HOP, generator=seeded(*Addresses.drawn(seeded(seed, utt), 1).seeds))
+
+
 def waves(directory):
     return {path.stem: path.read_bytes() for path in sorted((directory / "wav").iterdir())}
 
@@ -73,7 +79,7 @@ def records(directory):
 def test_each_wave_comes_from_the_seed_and_the_name_of_its_utterance(features, tmp_path):
     Decoder(system(), features, tmp_path / "out", seed=5).run()
     found, rate = soundfile.read(tmp_path / "out" / "wav" / "c.wav", dtype="int16")
-    expected = 0.1 * torch.randn(1, FRAMES["c"] * HOP, generator=seeded(5, "c"))
+    expected = 0.1 * noise(5, "c")
     np.testing.assert_array_equal(found, np.rint(expected[0].double().numpy() * 32768))
     assert rate == SPEC.sample_rate
     assert soundfile.info(tmp_path / "out" / "wav" / "c.wav").subtype == "PCM_16"
@@ -154,9 +160,7 @@ def test_a_directory_of_somebody_else_is_left_alone(features, tmp_path):
 
 def test_clipped_samples_are_counted(features, tmp_path):
     done = Decoder(system(gain=0.5), features, tmp_path / "out").run()
-    expected = sum(
-        int((0.5 * torch.randn(1, n * HOP, generator=seeded(0, u))).abs().gt(1).sum()) for u, n in FRAMES.items()
-    )
+    expected = sum(int((0.5 * noise(0, utt)).abs().gt(1).sum()) for utt in FRAMES)
     assert sum(record["clipped"] for record in done) == expected > 50
     assert f"clipped: {expected} of {sum(FRAMES.values()) * HOP} samples, in 4 utterances" in summary(done)
 

@@ -16,7 +16,12 @@ Features of Kaldi, ESPnet or ParallelWaveGAN are decoded from their feats.scp; -
 The configuration holds options of the system's synthesis: for diffusion models sampler, steps, schedule, temperature,
 clip, eta and start_deviation, for WaveGlow sigma, for any vocoder denoise (egs/README.md).  --decode.KEY VALUE changes
 one of them.
+
+Utterances of any length are decoded in the same memory.  Every process of --nj N has its share of the cores; with
+backend native the waves have the same bytes whatever N is, with others they are the same within rounding.
 """
+
+from typing import Literal
 
 
 def main(
@@ -28,6 +33,11 @@ def main(
     schedule: str | None = None,
     checkpoint: str = "best",
     device: str = "auto",
+    precision: Literal["auto", "float32", "bfloat16"] = "float32",
+    backend: Literal["auto", "native", "eager", "compiled"] = "auto",
+    chunk_seconds: float | None = None,
+    nj: int = 1,
+    batch: int | None = None,
     seed: int = 0,
     convert_mel: bool = False,
     seen: bool = False,
@@ -45,6 +55,11 @@ def main(
         schedule: a schedule that vocoders search-schedule found (YAML), instead of config's.
         checkpoint: which one of an experiment directory: best, last, step-N, or a file.
         device: cpu, cuda, or auto for cuda where there is one.
+        precision: what the network computes in; auto is bfloat16 where that is faster.
+        backend: native (our own kernels for CPUs), eager (plain PyTorch), compiled (torch.compile), or auto.
+        chunk_seconds: how much of an utterance is worked on at once, which bounds the memory; null: the backend knows.
+        nj: number of processes, on a CPU.
+        batch: utterances of similar length that are decoded together; null is 16 on a GPU, else 1.
         seed: everything random in an utterance depends on it and on the utterance's id.
         convert_mel: convert mels that differ from the checkpoint's only in how they are compressed.
         seen: decode even what the checkpoint was trained on, which is refused otherwise.
@@ -52,19 +67,12 @@ def main(
         stats: what Kaldi features were normalised with (stats.h5, feats_stats.npz, cmvn.ark), to undo it.
         overrides: dotted keys laid over the options of synthesis.
     """
-    from vocoders.config import load, override, refuse_unknown
     from vocoders.inference.decode import Decoder, summary
-    from vocoders.inference.system import lay_options, open_system
+    from vocoders.inference.system import open_system, read_options
 
-    changes = override({}, overrides or {})
-    refuse_unknown(changes, ["decode"], "vocoders decode")
-    files = [(file, load(file, lay=lay_options)) for file in (config, schedule) if file]
-    given = [*files, *([("--decode", changes["decode"])] if changes else [])]
-    options = {}
-    for _source, found in given:
-        options = lay_options(options, found)
-    where = " and ".join(source for source, _found in given) or "decode"
-    opened = open_system(system, checkpoint=checkpoint, options=options, device=device, where=where)
+    options, where = read_options((config, schedule), overrides, verb="vocoders decode")
+    form = {"device": device, "precision": precision, "backend": backend, "chunk_seconds": chunk_seconds}
+    opened = open_system(system, checkpoint=checkpoint, options=options, where=where, **form)
     given = {"seed": seed, "convert_mel": convert_mel, "seen": seen, "mel_config": mel_config, "stats": stats}
-    records = Decoder(opened, features, output, **given).run()
+    records = Decoder(opened, features, output, nj=nj, batch=batch, **given).run()
     print(f"{output}: {summary(records)}")

@@ -3,12 +3,14 @@
     voice = prepare(vocoder, device="auto", precision="auto", backend="auto")
     wave = voice.synthesize(mel, generator=generator)          # [B, C, L] -> [B, L * hop_size]
     for wave in voice.stream(mels, generator=generator): ...   # [C, n] each -> [T] each, the same samples
+    wave = voice.open(generator=generator).push(mel)           # the same, a piece at a time
 
 Backends: ``native``, our own kernels for CPUs, compiled on first use; ``eager``, plain PyTorch; ``compiled``,
 torch.compile.  ``auto`` is native where it can be, compiled on a GPU, else eager.  What comes out is that of the
 training form: in float32 to rounding, in bfloat16 nearly (egs/ljspeech/voc1/RESULTS.md).
 """
 
+import math
 from typing import Literal, get_args
 
 import torch
@@ -31,6 +33,8 @@ def prepare(vocoder, *, device="auto", precision="float32", backend="auto", chun
     Raises InputError for what this machine or this PyTorch cannot do.
     """
     device = choose(device)
+    if chunk_seconds is not None and not 0 < chunk_seconds < math.inf:
+        raise InputError(f"chunk_seconds: expected a positive number of seconds, found {chunk_seconds}")
     _check_choice("precision", precision, Precision)
     _check_choice("backend", backend, Backend)
     chosen = backends.choose(vocoder.to(device).eval(), device=device, precision=precision, backend=backend)
@@ -85,31 +89,36 @@ class Synthesizer:
             whole[n, : row.shape[1]] = row[0]
         return whole
 
+    @torch.inference_mode()
+    def open(self, *, generator=None, denoise=0.0, **options):
+        """A ``Stream``: one utterance, of which the mel comes in pieces."""
+        return Stream(self._sweep(Noise.drawn(generator, 1), None, denoise, options), self.chunk_frames, self.device)
+
     def stream(self, mels, *, generator=None, denoise=0.0, **options):
         """An iterable of mels [C, n], n from 1, to waves [T] as soon as they are decided; together what ``synthesize``
         makes of the mels together.  Some of the first are empty: see ``look_ahead``."""
-        sweep = self._sweep(Noise.drawn(generator, 1), None, denoise, options)
+        opened = self.open(generator=generator, denoise=denoise, **options)
         for mel in mels:
-            yield self._push(sweep, mel[None].to(self.device), last=False)[0]
-        yield self._push(sweep, torch.zeros(1, self.mel_spec.n_mels, 0, device=self.device), last=True)[0]
+            yield opened.push(mel)
+        yield opened.push(torch.zeros(self.mel_spec.n_mels, 0), last=True)
 
+    @property
+    def batches(self):
+        """Whether rows of a batch are computed together."""
+        return self._network.batches
+
+    @torch.inference_mode()
     def look_ahead(self, *, denoise=0.0, **options):
         """Frames of the mel after a sample that must be known before it is decided."""
         return self._sweep(Noise([0]), None, denoise, options).delay
 
     def _synthesize(self, mel, lengths, noise, denoise, options):
         sweep = self._sweep(noise, lengths, denoise, options)
-        pieces = mel.split(self.chunk_frames, -1)
-        waves = [self._push(sweep, piece, last=n == len(pieces)) for n, piece in enumerate(pieces, 1)]
-        wave = waves[0] if len(waves) == 1 else torch.cat(waves, 1)
+        wave = _push(sweep, mel, self.chunk_frames, last=True)
         if lengths is None:
             return wave
         ended = torch.arange(wave.shape[1], device=wave.device) >= lengths[:, None] * self.hop_size
         return wave.masked_fill(ended, 0.0)
-
-    @torch.inference_mode()
-    def _push(self, sweep, mel, *, last):
-        return sweep.push(mel, last=last)
 
     def _sweep(self, noise, lengths, denoise, options):
         denoise = (self._denoiser(options), denoise) if denoise else None
@@ -131,6 +140,25 @@ class Synthesizer:
                 f"lengths: expected {len(mel)} numbers from 1 to {mel.shape[-1]}, found {lengths.tolist()}"
             )
         return lengths
+
+
+class Stream:
+    """One utterance in pieces: ``push(mel [C, n], last=False)`` gives what of the wave is decided now, [T]."""
+
+    def __init__(self, sweep, chunk_frames, device):
+        self._sweep, self._chunk_frames, self._device = sweep, chunk_frames, device
+
+    @torch.inference_mode()
+    def push(self, mel, *, last=False):
+        """Together the pieces are what ``synthesize`` makes of the mels together; n may be 0."""
+        return _push(self._sweep, mel[None].to(self._device), self._chunk_frames, last=last)[0]
+
+
+def _push(sweep, mel, frames, *, last):
+    """At most so many frames at once, as they bound the memory."""
+    pieces = mel.split(frames, -1)
+    waves = [sweep.push(piece, last=last and n == len(pieces)) for n, piece in enumerate(pieces, 1)]
+    return waves[0] if len(waves) == 1 else torch.cat(waves, 1)
 
 
 def _check_choice(name, value, choices):

@@ -9,23 +9,25 @@ OUT/wav.scp         written last, complete
 import json
 import logging
 import shutil
+from concurrent.futures import as_completed
+from functools import cache
 from pathlib import Path
-from time import perf_counter
 
 import torch
 
 from vocoders import provenance
 from vocoders.checkpoint import trained_on
 from vocoders.errors import InputError
-from vocoders.features.mel import convert
 from vocoders.features.source import open_features
-from vocoders.io.audio import write_wave
+from vocoders.inference.utterance import UtteranceDecoder
+from vocoders.io.audio import MAX_SAMPLES
 from vocoders.io.files import append_jsonl, read_json, read_jsonl, remove_partials, write_json, write_text
 from vocoders.io.tables import write_table
 from vocoders.log import progress
-from vocoders.seeding import seeded
+from vocoders.processes import spawned
 
-WARM_UP_FRAMES = 32
+GPU_BATCH = 16  # utterances that a GPU decodes together unless told otherwise
+BATCH_SECONDS = 240  # of padded audio in a batch: this bounds its memory
 NAMES = ("evaluations", "schedule_name")  # what tables say of the sampling
 ABOUT = ("provenance", "checkpoint", "experiment", "training_seconds", *NAMES)  # may change without changing a wave
 log = logging.getLogger(__name__)
@@ -39,66 +41,76 @@ class Decoder:
     allows a conversion that loses nothing; and when it was trained on some of these very utterances, unless ``seen``.
     """
 
-    def __init__(self, system, features, output, *, seed=0, convert_mel=False, seen=False, mel_config=None, stats=None):
+    def __init__(
+        self,
+        system,
+        features,
+        output,
+        *,
+        seed=0,
+        convert_mel=False,
+        seen=False,
+        mel_config=None,
+        stats=None,
+        nj=1,
+        batch=None,
+    ):
         self.system, self.seed, self.output = system, seed, Path(output)
+        self.nj, self.batch = _check_nj(nj, system), _check_batch(batch, system)
         self.features, self.spec = open_features(features, mel_config=mel_config, stats=stats)
-        self.wanted = system.mel_spec or self.spec
-        _check_mels(self.spec, self.wanted, features, convert_mel)
+        _check_mels(self.spec, system.mel_spec or self.spec, features, convert_mel)
+        _check_lengths(self.features.frames, self.spec.hop_size, features)
         if not seen:
             _check_unseen(self.features.utterances, system.description.get("experiment"), features)
+        self._decoder = UtteranceDecoder(system, self.features, self.spec, output, seed=seed)
 
     def run(self):
         """Decodes what is not there yet; returns the records of all utterances."""
-        shortest = min(self.features.utterances, key=self.features.frames.get)
-        self._synthesize(shortest, WARM_UP_FRAMES)  # also the last check before anything is written
+        self._decoder.warm_up()  # also the last check before anything is written
         done = self._resume()
-        todo = sorted(self.features.utterances, key=lambda utt: (-self.features.frames[utt], utt))
-        todo = [utt for utt in todo if utt not in done]  # the longest first: what does not fit fails at once
+        groups = self._groups([utt for utt in self.features.utterances if utt not in done])
+        todo = sum(map(len, groups))
         if done:
-            log.info("%s: %d utterances are finished, %d to go", self.output, len(done), len(todo))
-        with progress(todo, unit="utt", desc=f"decode {self.output}") as bar:
-            for utt in bar:
-                done[utt] = self._decode(utt)
-                append_jsonl(self.output / "decode.jsonl", done[utt])
-                bar.set_postfix_str(f"RTF {done[utt]['rtf']:.3g}")
-        write_table(self.output / "wav.scp", {utt: self._path(utt) for utt in self.features.utterances})
+            log.info("%s: %d utterances are finished, %d to go", self.output, len(done), todo)
+        with progress(total=todo, unit="utt", desc=f"decode {self.output}") as bar:
+            for record in self._records(groups):
+                done[record["utt"]] = record
+                append_jsonl(self.output / "decode.jsonl", record)
+                bar.update()
+                bar.set_postfix_str(f"RTF {record['rtf']:.3g}")
+        write_table(self.output / "wav.scp", {utt: self._decoder.path(utt) for utt in self.features.utterances})
         return [done[utt] for utt in self.features.utterances]
 
-    def _decode(self, utt):
-        wave, seconds = self._synthesize(utt)
+    def _groups(self, utterances):
+        """What is decoded together, the longest first: what does not fit fails at once, and little is padded."""
+        frames = self.features.frames
+        todo = sorted(utterances, key=lambda utt: (-frames[utt], utt))
+        allowed = BATCH_SECONDS * self.spec.sample_rate // self.spec.hop_size
+        groups = []
+        while todo:
+            number = max(1, min(self.batch, allowed // frames[todo[0]]))
+            groups.append(todo[:number])
+            todo = todo[number:]
+        return groups
+
+    def _records(self, groups):
+        """The records as they come."""
+        number = min(self.nj, len(groups))
+        if number <= 1:
+            for group in groups:
+                yield from self._decoder.decode(group)
+            return
+        weights, threads = self.system.description.get("weights"), max(1, torch.get_num_threads() // number)
+        given = (self.features, self.spec, self.output, self.seed)
+        killed = "a decoding process was killed, perhaps for its memory; run again with a lower --nj"
         try:
-            clipped = write_wave(self._path(utt), wave, self.spec.sample_rate)
-        except InputError as error:  # not finite
-            raise InputError(f"{utt}: {self.system.description['system']} failed: {error}") from None
-        duration = len(wave) / self.spec.sample_rate
-        return {
-            "utt": utt,
-            "samples": len(wave),
-            "audio_seconds": duration,
-            "compute_seconds": seconds,
-            "rtf": seconds / duration,
-            "seed": self.seed,
-            "clipped": clipped,
-        }
-
-    def _synthesize(self, utt, frames=None):
-        """(wave [T], seconds without reading and writing), of the first ``frames`` only if told."""
-        mel = torch.from_numpy(self.features.mel(utt, 0, frames))  # [C, L]
-        if self.wanted != self.spec:
-            mel = convert(mel, self.spec, self.wanted)
-        samples = mel.shape[-1] * self.spec.hop_size
-        own = self.features.wave(utt, 0, samples) / 32768 if self.system.copies else None
-        generator = seeded(self.seed, utt)
-        start = perf_counter()
-        wave = self.system.synthesize(mel, own, self.spec, generator)
-        seconds = perf_counter() - start
-        if wave.shape != (samples,):
-            made = tuple(wave.shape)
-            raise ValueError(f"{utt}: {self.system.description['system']} made {made} samples of {samples}")
-        return wave.numpy(), seconds
-
-    def _path(self, utt):
-        return self.output / "wav" / f"{utt}.wav"
+            with spawned(
+                number, killed=killed, prepare=_prepare, arguments=(threads, self.system.again, weights, given)
+            ) as pool:
+                for future in as_completed([pool.submit(_decode, group) for group in groups]):
+                    yield from future.result()
+        finally:
+            remove_partials(self.output / "wav")  # of those that were killed
 
     def _resume(self):
         """Utterance -> record of what a former run with these settings finished; prepares the directory."""
@@ -133,7 +145,7 @@ class Decoder:
 
     def _finished(self, record):
         samples = self.features.frames.get(record["utt"], 0) * self.spec.hop_size
-        return record["samples"] == samples and self._path(record["utt"]).exists()
+        return record["samples"] == samples and self._decoder.path(record["utt"]).exists()
 
     def _same_settings(self, settings):
         """Whether the directory has these settings; with others it is cleared, not being ours refused."""
@@ -160,6 +172,66 @@ def summary(records):
         f"{len(records)} utterances, {audio:.1f} s in {computing:.1f} s (RTF {computing / audio:.3g}); "
         f"clipped: {clipped} of {samples} samples, in {affected} utterances"
     )
+
+
+_given = None  # in a process of its own: what to decode with
+
+
+def _prepare(*given):
+    global _given
+    _given = given
+    torch.set_num_threads(given[0])
+    logging.disable(logging.WARNING)  # the parent has said it
+
+
+def _decode(utterances):
+    return _decoder().decode(utterances)
+
+
+@cache
+def _decoder():
+    """Opened with the first utterances, as a pool does not tell what fails before."""
+    _threads, again, weights, (features, spec, output, seed) = _given
+    system = again()
+    if system.description.get("weights") != weights:
+        raise InputError(f"{system.description['checkpoint']}: has changed since decoding began; run it again")
+    decoder = UtteranceDecoder(system, features, spec, output, seed=seed)
+    decoder.warm_up()
+    return decoder
+
+
+def _on_gpu(system):
+    return system.description.get("device", "cpu") != "cpu"
+
+
+def _check_nj(nj, system):
+    if nj < 1:
+        raise InputError(f"--nj: expected a number of processes, found {nj}")
+    if nj > 1 and _on_gpu(system):
+        raise InputError(f"--nj {nj}: processes would only share the GPU; use --batch {nj}, or --device cpu")
+    return nj
+
+
+def _check_batch(batch, system):
+    """How many utterances are decoded together."""
+    if batch is None:
+        return GPU_BATCH if _on_gpu(system) and system.together else 1
+    if batch < 1:
+        raise InputError(f"--batch: expected a number of utterances, found {batch}")
+    if batch > 1 and not system.together:
+        about = system.description
+        form = f"the backend {about['backend']}" if "backend" in about else f"the baseline {about['baseline']}"
+        raise InputError(f"--batch {batch}: {form} decodes one utterance at a time; use --nj for several at once")
+    return batch
+
+
+def _check_lengths(frames, hop_size, features):
+    for utt, number in frames.items():
+        if number * hop_size > MAX_SAMPLES:
+            raise InputError(
+                f"{features}: {utt}: {number * hop_size} samples are more than the {MAX_SAMPLES} that a WAV file can "
+                f"hold (4 GiB); cut it into utterances"
+            )
 
 
 def _check_mels(found, wanted, features, convert_mel):

@@ -9,10 +9,6 @@ neither the number of processes nor the order; a search that was stopped finds i
 
 import logging
 import math
-import multiprocessing
-import signal
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -32,6 +28,7 @@ from vocoders.io.audio import to_int16
 from vocoders.io.features import FeatureReader
 from vocoders.io.files import append_jsonl, read_jsonl, write_text
 from vocoders.log import progress
+from vocoders.processes import spawned
 from vocoders.scoring.metrics import METRICS, load_metric
 from vocoders.scoring.signal import Signal
 from vocoders.seeding import seeded
@@ -217,14 +214,9 @@ def _judges(task, nj):
 
     Even one process is a process of its own: all compute on one thread, so all compute the same.
     """
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(nj, context, initializer=_prepare)
-    try:
+    killed = "a search process was killed, perhaps for its memory; run again with a lower --nj"
+    with spawned(nj, killed=killed, prepare=torch.set_num_threads, arguments=(1,)) as pool:
         yield lambda candidates: _means(pool, task, candidates)
-    except BrokenProcessPool:
-        raise InputError("a search process was killed, perhaps for its memory; run again with a lower --nj") from None
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _means(pool, task, candidates):
@@ -233,11 +225,6 @@ def _means(pool, task, candidates):
     values = pool.map(partial(_judge, task), *zip(*product(candidates, task.utterances)))
     for _ in candidates:
         yield sum(islice(values, len(task.utterances))) / len(task.utterances)
-
-
-def _prepare():
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    torch.set_num_threads(1)
 
 
 judge_of = cache(Judge)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from inspect import signature
 from pathlib import Path
 
@@ -15,41 +16,55 @@ from vocoders import config
 from vocoders.checkpoint import load_vocoder
 from vocoders.device import choose
 from vocoders.errors import InputError
-from vocoders.fast.denoiser import Denoiser
+from vocoders.fast.synthesizer import prepare
 from vocoders.features.mel import MelSpec
 from vocoders.inference.baselines import BASELINES
 from vocoders.models import MODELS
 
 log = logging.getLogger(__name__)
+DEFAULTS = {"precision": "float32", "backend": "auto"}
+WHOLE = 10**9  # frames; more than any utterance has
 
 
 @dataclass(frozen=True)
 class System:
-    """``synthesize(mel [C, L], own, spec, generator) -> wave [T]`` on the CPU, and what system.json says.
+    """``open(own, spec, generator)`` begins an utterance and returns ``push(mel [C, n], last=False) -> wave [T]``, which
+    takes the mel in pieces, n from 0, and gives what of the wave is decided, on the CPU.
 
     ``own`` is the utterance's own wave [T] for a system that ``copies``, else None.
-    ``mel_spec`` is what it was trained on; None takes any.
+    ``together(mels [B, C, L], lengths, generators) -> waves [B, T]`` is several at once, for a system that can.
+    ``again()`` is the same system, for another process.
     """
 
-    synthesize: Callable
-    mel_spec: MelSpec | None
-    copies: bool
-    description: dict
+    open: Callable
+    description: dict  # what system.json says
+    mel_spec: MelSpec | None = None  # what it was trained on; None takes any
+    copies: bool = False
+    chunk_frames: int = WHOLE  # in which it works
+    look_ahead: int = WHOLE  # frames after a sample that must be known before it is decided
+    together: Callable | None = None
+    again: Callable | None = None
 
 
-def open_system(name, *, checkpoint="best", options=None, device="auto", where="decode"):
+def open_system(name, *, checkpoint="best", options=None, where="decode", **preparation):
     """A baseline by its name, or the vocoder in an experiment directory or checkpoint file.
 
     ``options`` are those of its synthesis; and for a vocoder perhaps ``denoise``, the strength of the denoiser, and
-    ``schedule_name`` for tables.  ``where`` names their source in error messages.
+    ``schedule_name`` for tables.  ``where`` names their source in error messages.  ``preparation`` is that of
+    fast/synthesizer.py: ``device``, ``precision``, ``backend``, ``chunk_seconds``.
     """
     options = dict(options or {})
     schedule_name = options.pop("schedule_name", None)
     if name in BASELINES:
+        for key in ("precision", "backend"):
+            if preparation.get(key, DEFAULTS[key]) != DEFAULTS[key]:
+                raise InputError(f"--{key} {preparation[key]}: the baseline {name} has no choice; leave it out")
         return baseline_system(name, options, where=where)
-    device = choose(device)
-    vocoder = load_vocoder(trained_path(name, checkpoint), which=checkpoint, device=device)
-    return model_system(vocoder, options, device=device, where=where, schedule_name=schedule_name)
+    choose(preparation.get("device", "cpu"))  # what cannot be is told before anything is read
+    vocoder = load_vocoder(trained_path(name, checkpoint), which=checkpoint)
+    file = str(Path(vocoder.checkpoint_info["path"]).resolve())  # best may soon be another
+    again = partial(open_system, file, options=options, where=where, **preparation)
+    return model_system(vocoder, options, where=where, schedule_name=schedule_name, again=again, **preparation)
 
 
 def trained_path(name, checkpoint):
@@ -69,6 +84,19 @@ def trained_path(name, checkpoint):
     return name
 
 
+def read_options(files, overrides, *, verb):
+    """(options of synthesis, their source in words) of YAML files, each laid over the one before, and of the dotted
+    keys ``decode.*`` on the command line of ``verb``."""
+    changes = config.override({}, overrides or {})
+    config.refuse_unknown(changes, ["decode"], verb)
+    given = [(file, config.load(file, lay=lay_options)) for file in files if file]
+    given += [("--decode", changes["decode"])] if changes else []
+    options = {}
+    for _source, found in given:
+        options = lay_options(options, found)
+    return options, " and ".join(source for source, _found in given) or "decode"
+
+
 def lay_options(options, changes):
     """``changes`` over ``options`` of synthesis: steps or a schedule replace both, and the schedule's name."""
     if "steps" in changes or "schedule" in changes:
@@ -85,30 +113,55 @@ def baseline_system(name, options, *, where="decode"):
     label, copy, hears = BASELINES[name]
     chosen = config.typed(copy, options, skip=4, where=where)
 
-    def synthesize(mel, own, spec, generator):
-        own = torch.from_numpy(own).float() if hears else None
-        return copy(own, mel, spec, generator, **chosen)
+    def open_utterance(own, spec, generator):
+        own, pieces = torch.from_numpy(own).float() if hears else None, []
+
+        def push(mel, last=False):
+            pieces.append(mel)
+            return copy(own, torch.cat(pieces, 1), spec, generator, **chosen) if last else torch.zeros(0)
+
+        return push
 
     description = {"system": label, "kind": "baseline", "baseline": name, "options": options}
-    return System(synthesize, None, hears, description)
+    again = partial(baseline_system, name, options, where=where)
+    return System(open_utterance, description, copies=hears, again=again)
 
 
-def model_system(vocoder, options, *, device="cpu", where="decode", schedule_name=None):
+def model_system(
+    vocoder,
+    options,
+    *,
+    device="cpu",
+    precision="float32",
+    backend="auto",
+    chunk_seconds=None,
+    where="decode",
+    schedule_name=None,
+    again=None,
+):
     chosen, strength = _typed_options(vocoder.synthesize, options, skip=1, where=where)
     with _naming(where):
         evaluations = vocoder.evaluations(**chosen)
     for remark in vocoder.remarks(**chosen):
         log.warning("%s: %s", where, remark)
-    with torch.inference_mode(), _naming(where):
-        denoise = Denoiser(vocoder, options=chosen) if strength else None
+    voice = prepare(vocoder, device=device, precision=precision, backend=backend, chunk_seconds=chunk_seconds)
+    chosen["denoise"] = strength
+    with _naming(where):
+        look_ahead = voice.look_ahead(**chosen)
 
-    @torch.inference_mode()
-    def synthesize(mel, own, spec, generator):
+    def open_utterance(own, spec, generator):
+        stream = voice.open(generator=generator, **chosen)
+
+        def push(mel, last=False):
+            with _naming(where):
+                wave = stream.push(mel, last=last)
+            return wave.cpu()  # waits for the device, so that who measures the time measures all of it
+
+        return push
+
+    def together(mels, lengths, generators):
         with _naming(where):
-            mel = mel[None].to(device)
-            wave = vocoder.synthesize(mel, generator=generator, **chosen)
-            wave = denoise(wave, mel, strength) if denoise else wave
-        return wave[0].float().cpu()  # waits for the device, so that who measures the time measures all of it
+            return voice.synthesize(mels, lengths=lengths, generator=generators, **chosen).cpu()
 
     info = vocoder.checkpoint_info
     description = {
@@ -124,9 +177,19 @@ def model_system(vocoder, options, *, device="cpu", where="decode", schedule_nam
         "checkpoint": str(info["path"]),
         "experiment": str(Path(info["path"]).parent),
         "weights": weights_hash(vocoder),
-        "device": device,
+        "device": voice.device,
+        "backend": voice.backend,
+        "precision": voice.precision,
     }
-    return System(synthesize, vocoder.mel_spec, False, description)
+    return System(
+        open_utterance,
+        description,
+        mel_spec=vocoder.mel_spec,
+        chunk_frames=voice.chunk_frames,
+        look_ahead=look_ahead,
+        together=together if voice.batches else None,
+        again=again,
+    )
 
 
 def check_options(settings, options, *, where):

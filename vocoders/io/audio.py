@@ -3,6 +3,7 @@
 import io
 import os
 import struct
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from vocoders.io.files import atomic_path
 
 ENDINGS = ("wav", "flac", "ogg", "opus", "mp3", "aiff")  # of what libsndfile reads and corpora have
 UNKNOWN_LENGTH = 0x7FF00000  # a WAV header's size from here on was written by a program that could not seek back
+MAX_SAMPLES = 2**31 - 2**10  # of 16 bits: sizes in a WAV are numbers of bytes below 4 GiB
 
 
 def read_wave(source, *, where=""):
@@ -50,12 +52,53 @@ def duration(path):
 
 def write_wave(path, wave, rate, *, comment=""):
     """Writes 16-bit PCM aside and renames it; returns the number of samples that had to be clipped."""
-    samples, clipped = to_int16(wave, where=path)
-    # writing itself, libsndfile would not say that the disk is full
-    content = wav_bytes(samples, rate, comment=comment)
-    with atomic_path(path) as partial:
-        partial.write_bytes(content)
-    return clipped
+    with open_wave(path, rate, comment=comment) as file:
+        file.write(wave)
+    return file.clipped
+
+
+@contextmanager
+def open_wave(path, rate, *, comment=""):
+    """Yields a ``WaveWriter``; what it writes lies aside and takes its name when the block succeeds.
+
+    >>> with open_wave("copy.wav", 22050) as file:
+    ...     for piece in pieces:
+    ...         file.write(piece)
+    """
+    with atomic_path(path) as partial, open(partial, "wb") as file:
+        writer = WaveWriter(file, rate, where=path, comment=comment)
+        yield writer
+        writer.finish()
+
+
+class WaveWriter:
+    """16-bit PCM in a WAV, piece by piece; without ``finish`` its length remains unknown, as in a pipe.
+
+    libsndfile makes the header but does not write: it would not say that the disk is full.
+    """
+
+    def __init__(self, file, rate, *, where="wave", comment=""):
+        self._file, self._where = file, where
+        self._header = wav_bytes(np.zeros(0, np.int16), rate, comment=comment)  # its end is the number of bytes
+        file.write(self._header[:4] + _UNKNOWN + self._header[8:-4] + _UNKNOWN)
+        self.samples = self.clipped = 0
+
+    def write(self, wave):
+        """[T] in [-1, 1].  Raises InputError for what is not finite, and writes nothing of it."""
+        samples, clipped = to_int16(wave, where=self._where)
+        self._file.write(samples.astype("<i2").tobytes())
+        self.samples += len(samples)
+        self.clipped += clipped
+
+    def finish(self):
+        """Has the header say how long it is."""
+        size = 2 * self.samples
+        for position, value in ((4, len(self._header) - 8 + size), (len(self._header) - 4, size)):
+            self._file.seek(position)
+            self._file.write(struct.pack("<I", value))
+
+
+_UNKNOWN = struct.pack("<I", 2**32 - 1)
 
 
 def wav_bytes(samples, rate, *, comment=""):

@@ -20,6 +20,8 @@ from vocoders.errors import InputError
 from vocoders.io.files import atomic_path
 from vocoders.io.tables import read_table, write_table
 
+BLOCK = 1 << 16  # rows in memory when everything is read
+
 
 class FeatureWriter:
     """Writes one part, aside; it takes its name when the block succeeds.
@@ -153,14 +155,22 @@ class FeatureReader:
         content = hashlib.sha256()
         for utterance in self.utterances:
             content.update(utterance.encode())
-            content.update(self._read(utterance, "wave", 0, None).data)
-            content.update(self._read(utterance, "mel", 0, None).data)
+            for name in ("wave", "mel"):
+                for rows in self._blocks(utterance, name):
+                    content.update(rows.data)
         return content.hexdigest()[:16]
 
     def close(self):
         for file, _ in self._parts.values():
             file.close()
         self._parts = {}
+
+    def _blocks(self, utterance, name):
+        """All rows of a dataset, some at a time."""
+        start = 0
+        while len(rows := self._read(utterance, name, start, start + BLOCK)):
+            yield rows
+            start += len(rows)
 
     def _read(self, utterance, name, start, stop):
         """Rows of a dataset, straight from where they lie: a look-up in h5py takes ten times as long as the reading."""

@@ -40,7 +40,8 @@ class KaldiReader:
     """Random access to the mels of a table ``feats.scp`` or an archive ``.ark``; there are no waves.
 
     ``statistics`` (mean [C], deviation [C]) are those that the features were normalised with: it is undone.
-    One utterance is in memory at a time.  Commands in the table are told of, and run once each.
+    One utterance is in memory at a time.  Commands in the table are told of, and run once each (once more in another
+    process that reads them).
     Raises InputError that names the utterance when one is missing, damaged, not [frames, ``n_mels``], or not finite;
     the constructor reads no more than the headers, ``digest`` everything.
     """
@@ -52,13 +53,16 @@ class KaldiReader:
             raise InputError(f"{self.table}: no utterances")
         self.utterances = list(self._places)
         self._n_mels, self._statistics = n_mels, statistics
-        self._outputs = _CommandOutputs()
+        self._outputs, self._last = _CommandOutputs(), (None, None)
         self._tell_of_commands()
         self.frames = self._count()
 
     def mel(self, utterance, start=0, stop=None):
         """float32 [C, stop - start], counted in frames."""
-        return np.ascontiguousarray(self._read(utterance)[start:stop].T)
+        if self._last[0] != utterance:
+            self._last = None, None  # not two in memory
+            self._last = utterance, self._read(utterance)
+        return np.ascontiguousarray(self._last[1][start:stop].T)
 
     def wave(self, utterance, start=0, stop=None):
         raise InputError(
@@ -128,6 +132,9 @@ class KaldiReader:
 
     def _where(self, utterance):
         return f"{self.table}: {utterance}"
+
+    def __getstate__(self):
+        return {**self.__dict__, "_outputs": _CommandOutputs(), "_last": (None, None)}
 
 
 class _CommandOutputs:

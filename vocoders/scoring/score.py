@@ -6,11 +6,7 @@ and only when every utterance has every score.
 """
 
 import logging
-import multiprocessing
-import signal
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from concurrent.futures import as_completed
 from pathlib import Path
 
 from vocoders import config, provenance
@@ -18,6 +14,7 @@ from vocoders.errors import InputError
 from vocoders.io.files import append_jsonl, atomic_path, read_json, read_jsonl, remove_partials, write_json
 from vocoders.io.tables import read_table
 from vocoders.log import progress
+from vocoders.processes import spawned
 from vocoders.scoring.metrics import METRICS, load_metric
 from vocoders.scoring.summary import summarise
 from vocoders.scoring.utterance import Task, score_utterance
@@ -112,29 +109,10 @@ def _outcomes(tasks, nj):
     if nj == 1:
         yield from map(score_utterance, tasks)
         return
-    with _workers(min(nj, len(tasks))) as pool:
-        try:
-            for future in as_completed([pool.submit(score_utterance, task) for task in tasks]):
-                yield future.result()
-        except BrokenProcessPool:
-            raise InputError(
-                "a scoring process was killed, perhaps for its memory; run again with a lower --nj"
-            ) from None
-
-
-@contextmanager
-def _workers(number):
-    """Spawned, because a fork of a process that has used OpenMP threads can hang."""
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(number, context, initializer=_ignore_interrupt)
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _ignore_interrupt():
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    killed = "a scoring process was killed, perhaps for its memory; run again with a lower --nj"
+    with spawned(min(nj, len(tasks)), killed=killed) as pool:
+        for future in as_completed([pool.submit(score_utterance, task) for task in tasks]):
+            yield future.result()
 
 
 def _write_rows(path, rows):
