@@ -6,6 +6,7 @@ then there are rounds, in which every contender synthesizes once, one at a time,
 
 import math
 import statistics
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -115,7 +116,7 @@ class Inference:
 
     def __init__(self, system, form, workload, run):
         torch.set_num_threads(workload.threads)
-        watch = forms.Stopwatch()
+        start = time.perf_counter()
         vocoder, options = system.open(seed=workload.seed)
         self.mel = workload.mel(vocoder).to(workload.device)
         self.options = {steps: _at(steps, options) for steps in run}
@@ -124,7 +125,7 @@ class Inference:
         synchronize(self.device)
         backend, precision = self.prepared.backend, self.prepared.precision
         self.about = {"name": forms.name(form, backend, precision), "backend": backend, "precision": precision}
-        self.about |= {"allocator": form.allocator, "load_seconds": watch.lap()}
+        self.about |= {"allocator": form.allocator, "load_seconds": time.perf_counter() - start}
 
     def describe(self):
         return self.about
