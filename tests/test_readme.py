@@ -45,6 +45,10 @@ NOT_RUN = {  # page -> the command of each block that is not run
         "./run.sh --stage 4 ${small} --decode_config exp/train_wavegrad_small/schedule_6.yaml",
         "tools/venv/bin/vocoders compare egs/*/voc1",
         "vocoders listen --collect --key exp/listening/key.json results/*.json",
+        "vocoders bench infer --compare --precision float32,bfloat16 --mel_config conf/mel_nvidia_22k.yaml "
+        "conf/diffwave.yaml,decode=conf/decode_diffwave_base_fast6.yaml conf/waveglow.yaml "
+        "conf/wavegrad.yaml,mel=conf/mel_nvidia_22k_hop300.yaml,decode=conf/decode_wavegrad_6.yaml",
+        "vocoders bench train conf/diffwave.yaml --mel_config conf/mel_nvidia_22k.yaml --train.batch_size 4",
     ],
     RECIPES: [
         './run.sh --ngpu 0 --train_config conf/diffwave_tiny.yaml --train_args "" '

@@ -8,23 +8,24 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from vocoders.bench.system import made_batch, made_mel, takes_steps, with_steps
 
-FRAMES = 8, 16
+FRAMES = 8  # of the shorter of two lengths that are computed
 
 
 def synthesis_flop(vocoder, options, frames):
     """Operations of one ``synthesize`` of a mel with so many frames, by the training form."""
+
+    def counted(options):
+        return _of_length(vocoder, frames, lambda length: _counted_synthesis(vocoder, options, length))
+
     if not takes_steps(vocoder):
-        return _of_length(lambda length: _counted_synthesis(vocoder, options, length), frames)
-
-    def of_steps(steps):
-        return _of_length(lambda length: _counted_synthesis(vocoder, with_steps(options, steps), length), frames)
-
-    return _line(1, of_steps(1), 2, of_steps(2), vocoder.evaluations(**options))
+        return counted(options)
+    one, two = (counted(with_steps(options, steps)) for steps in (1, 2))
+    return _line(1, one, 2, two, vocoder.evaluations(**options))
 
 
 def update_flop(model, frames):
     """Operations of the loss of one excerpt with so many frames and of its gradient."""
-    return _of_length(lambda length: _counted_update(model, length), frames)
+    return _of_length(model, frames, lambda length: _counted_update(model, length))
 
 
 def _counted_synthesis(vocoder, options, frames):
@@ -45,9 +46,9 @@ def _counted(work):
     return counter.get_total_flops()
 
 
-def _of_length(count, frames):
-    short, long = FRAMES
-    return _line(short, count(short), long, count(long), frames)
+def _of_length(model, frames, count):
+    short = max(FRAMES, model.min_frames)
+    return _line(short, count(short), 2 * short, count(2 * short), frames)
 
 
 def _line(x1, y1, x2, y2, x):

@@ -1,6 +1,5 @@
 """The forms in which a model is measured: the training form as it is, or one of vocoders.fast."""
 
-import time
 from itertools import product
 from typing import NamedTuple
 
@@ -34,13 +33,8 @@ def chosen_forms(backend, precision, *, compare):
 
     Raises InputError for a name there is not, and where there is nothing to compare.
     """
-    backends, precisions = (
-        _names(text, known, where)
-        for text, known, where in ((backend, BACKENDS, "--backend"), (precision, PRECISIONS, "--precision"))
-    )
-    forms = [Form(*pair) for pair in product(backends, precisions)]
-    # auto would be float32 once more
-    forms = list(dict.fromkeys(_plain(form) for form in forms))
+    backends, precisions = _names(backend, BACKENDS, "--backend"), _names(precision, PRECISIONS, "--precision")
+    forms = list(dict.fromkeys(_plain(Form(*pair)) for pair in product(backends, precisions)))
     if not compare:
         return forms
     others = [form for form in forms if form not in REFERENCES]
@@ -50,6 +44,7 @@ def chosen_forms(backend, precision, *, compare):
 
 
 def _plain(form):
+    """The training form has one precision of its own."""
     is_auto = form.is_training_form and form.precision == "auto"
     return form._replace(precision="float32") if is_auto else form
 
@@ -104,14 +99,3 @@ def name(form, backend, precision):
         allocator = ", tuned malloc" if form.allocator == "tuned" else ""
         return f"training, {precision}{cast}{allocator}"
     return f"{backend}, {precision}"
-
-
-class Stopwatch:
-    """Seconds since it was made, or since it was last asked."""
-
-    def __init__(self):
-        self._last = time.perf_counter()
-
-    def lap(self):
-        before, self._last = self._last, time.perf_counter()
-        return self._last - before

@@ -6,6 +6,7 @@ then there are rounds, in which every contender synthesizes once, one at a time,
 
 import math
 import statistics
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -18,14 +19,12 @@ from vocoders import provenance
 from vocoders.bench import form as forms
 from vocoders.bench.ceiling import Ceiling, synchronize, taken_out, timed
 from vocoders.bench.flop import synthesis_flop
-from vocoders.bench.infer_tables import infer_tables
 from vocoders.bench.machine import machine, peak_mib
 from vocoders.bench.rounds import alternate, check_positive, percentiles
 from vocoders.bench.system import label, made_mel, read_mel, takes_steps, unlike, with_steps
 from vocoders.bench.worker import ALLOCATORS, Worker
 from vocoders.device import choose
 from vocoders.errors import InputError
-from vocoders.io.files import write_json
 from vocoders.seeding import seeded
 
 
@@ -51,8 +50,8 @@ class Workload(NamedTuple):
         return self.batch * self.frames(vocoder) * vocoder.hop_size / vocoder.sample_rate
 
 
-def main(systems, chosen, workload, *, rounds=5, iterations=(), whole_iterations=12, json=None):
-    """Lines of Markdown tables.
+def main(systems, chosen, workload, *, rounds=5, iterations=(), whole_iterations=12):
+    """The figures, plain values, of which ``infer_tables.lines`` makes tables.
 
     Args:
         systems: ``SystemChoice`` s.
@@ -61,34 +60,28 @@ def main(systems, chosen, workload, *, rounds=5, iterations=(), whole_iterations
         rounds: how often.
         iterations: numbers of steps to make a table of; none: each system's own options alone.
         whole_iterations: up to so many steps are run; the time of more is a multiple of the longest run's.
-        json: a file for the figures, unrounded.
 
     Raises InputError for options that are wrong or do not fit a system, before anything is measured.
     """
     positive = {"rounds": rounds, "seconds": workload.seconds, "batch": workload.batch}
     check_positive(**positive, threads=workload.threads, whole_iterations=whole_iterations)
-    for steps in iterations:
-        check_positive(iterations=steps)
     workload = workload._replace(device=choose(workload.device))
     torch.set_num_threads(workload.threads)
     run = sorted(steps for steps in iterations if steps <= whole_iterations) or sorted(iterations)[:1] or [None]
     published = unlike([_published(system, workload, run) for system in systems], systems)
     contenders, ceilings = _measure(systems, chosen, workload, run, rounds)
-    report = {
+    return {
         "machine": machine(workload.device, workload.threads),
         **workload._asdict(),
         "rounds": rounds,
         "iterations": {"asked": list(iterations), "run": run if iterations else []},
         "ceilings": ceilings,
         "systems": [
-            {**about, "forms": _figures([each for each in contenders if each.system == system], about, ceilings)}
+            {**about, "forms": _figures([each for each in contenders if each.system is system], about, ceilings)}
             for system, about in zip(systems, published)
         ],
         "provenance": provenance.collect(),
     }
-    if json:
-        write_json(json, report)
-    return infer_tables(report)
 
 
 @dataclass
@@ -115,7 +108,7 @@ class Inference:
 
     def __init__(self, system, form, workload, run):
         torch.set_num_threads(workload.threads)
-        watch = forms.Stopwatch()
+        start = time.perf_counter()
         vocoder, options = system.open(seed=workload.seed)
         self.mel = workload.mel(vocoder).to(workload.device)
         self.options = {steps: _at(steps, options) for steps in run}
@@ -124,7 +117,7 @@ class Inference:
         synchronize(self.device)
         backend, precision = self.prepared.backend, self.prepared.precision
         self.about = {"name": forms.name(form, backend, precision), "backend": backend, "precision": precision}
-        self.about |= {"allocator": form.allocator, "load_seconds": watch.lap()}
+        self.about |= {"allocator": form.allocator, "load_seconds": time.perf_counter() - start}
 
     def describe(self):
         return self.about

@@ -18,7 +18,7 @@ COMPARISON = """\
 ESTIMATE = "- ≈: not run whole; steps x time per step of the longest one that was."
 
 
-def infer_tables(report):
+def lines(report):
     """Lines."""
     has_references = any(form["times_as_fast"] for system in report["systems"] for form in system["forms"])
     blocks = [_head(report)]

@@ -7,6 +7,7 @@ ratios are of medians over the same rounds.
 import numpy as np
 
 from vocoders.errors import InputError
+from vocoders.log import progress
 
 PERCENTILES = (50, 90, 95, 99)
 
@@ -14,7 +15,7 @@ PERCENTILES = (50, 90, 95, 99)
 def alternate(jobs, rounds):
     """name -> [what ``job()`` returned in each round]; in every round each job runs once, in the order given."""
     results = {name: [] for name in jobs}
-    for _ in range(rounds):
+    for _ in progress(range(rounds), unit="round"):
         for name, job in jobs.items():
             results[name].append(job())
     return results

@@ -22,7 +22,6 @@ from vocoders.bench.table import milliseconds, significant, table
 from vocoders.bench.worker import ALLOCATORS, Worker, burning
 from vocoders.device import choose
 from vocoders.errors import InputError
-from vocoders.io.files import write_json
 from vocoders.seeding import seeded
 
 PACES = ("fast", "real_time")
@@ -45,8 +44,8 @@ class Piece(NamedTuple):
     seconds: float
 
 
-def main(systems, chosen, workload, *, chunk_frames=32, load=0, rounds=3, json=None):
-    """Lines of a Markdown table.
+def main(systems, chosen, workload, *, chunk_frames=32, load=0, rounds=3):
+    """The figures, plain values, of which ``lines`` makes tables.
 
     Args:
         systems: ``SystemChoice`` s.
@@ -55,7 +54,6 @@ def main(systems, chosen, workload, *, chunk_frames=32, load=0, rounds=3, json=N
         chunk_frames: mel frames in a piece.
         load: processes that keep a core busy meanwhile.
         rounds: how often.
-        json: a file for the figures, unrounded.
     """
     check_positive(seconds=workload.seconds, threads=workload.threads, chunk_frames=chunk_frames, rounds=rounds)
     if load < 0:
@@ -67,21 +65,18 @@ def main(systems, chosen, workload, *, chunk_frames=32, load=0, rounds=3, json=N
     with ExitStack() as stack:
         stack.enter_context(burning(load))
         workers = {each: _start(stack, systems[each[0]], each[1], workload, chunk_frames) for each in contenders}
-        about = {each: worker.call("describe") for each, worker in workers.items()}  # also warms up
+        described = {each: worker.call("describe") for each, worker in workers.items()}  # also warms up
         jobs = {(each, pace): partial(workers[each].call, "run", pace) for each in contenders for pace in PACES}
         runs = alternate(jobs, rounds)
         peaks = {each: worker.call("peak_mib") for each, worker in workers.items()}
     found = [{**each, "forms": []} for each in published]
     for each in contenders:
         fast, real_time = ([[Piece(*piece) for piece in run] for run in runs[each, pace]] for pace in PACES)
-        figures = {**about[each], **_figures(fast, real_time), "peak_mib": peaks[each]}
+        figures = {**described[each], **_figures(fast, real_time), "peak_mib": peaks[each]}
         found[each[0]]["forms"].append(figures)
     setting = {"seconds": workload.seconds, "chunk_frames": chunk_frames, "load": load, "rounds": rounds}
-    report = {"machine": machine(workload.device, workload.threads), **setting, "systems": found}
-    report["provenance"] = provenance.collect()
-    if json:
-        write_json(json, report)
-    return _lines(report)
+    about = {"machine": machine(workload.device, workload.threads), **setting}
+    return {**about, "systems": found, "provenance": provenance.collect()}
 
 
 class Streaming:
@@ -200,7 +195,7 @@ def _figures(fast, real_time):
     }
 
 
-def _lines(report):
+def lines(report):
     meanwhile = f", {report['load']} other process(es) busy" if report["load"] else ""
     what = f"{report['seconds']:g} s of mel in pieces of {report['chunk_frames']} frames"
     head = f"{what}, medians of {report['rounds']} rounds{meanwhile}: {sentence(report['machine'])}."

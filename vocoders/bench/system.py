@@ -1,6 +1,7 @@
 """What is measured: the model of a configuration with random weights, or a trained one; its options and its mels."""
 
 from dataclasses import dataclass, field
+from inspect import signature
 from pathlib import Path
 
 import torch
@@ -57,8 +58,9 @@ class SystemChoice:
         if "denoise" in options:
             raise InputError(f"{self.decode_config}: the model is measured without the denoiser; leave denoise out")
         where = self.decode_config or "decode"
+        config.refuse_unknown(options, option_names(vocoder), where)
         typed = config.typed(vocoder.synthesize, options, skip=1, where=where)
-        return vocoder, {key: value for key, value in typed.items() if key in options}
+        return vocoder, {key: typed[key] for key in options}
 
     def settings(self):
         """The configuration."""
@@ -125,8 +127,14 @@ def label(vocoder, options):
     return ", ".join(filter(None, [vocoder.describe(), steps, sampler if sampler != "ancestral" else None]))
 
 
+def option_names(vocoder):
+    """Of its ``synthesize``, but for the mel and where noise comes from."""
+    _mel, *names = signature(vocoder.synthesize).parameters
+    return [name for name in names if name != "generator"]
+
+
 def takes_steps(vocoder):
-    return "steps" in vocoder.synthesize.__annotations__
+    return "steps" in option_names(vocoder)
 
 
 def with_steps(options, steps):

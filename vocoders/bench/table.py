@@ -1,5 +1,6 @@
 """Tables of figures as text that is Markdown too."""
 
+from vocoders.io.files import write_json
 from vocoders.reporting.markdown import markdown
 from vocoders.reporting.tables import Column, Table
 
@@ -15,6 +16,16 @@ def table(rows, heads, first):
         if any(cell is not None for cell in cells):
             columns.append(_right(head, [cell or "" for cell in cells]))
     return markdown(Table("", rows, columns))
+
+
+def publish(report, lines, json):
+    """Prints the lines, and writes the report to the file ``json`` if it is named.
+
+    In this order, so that no full disk takes what was measured for minutes.
+    """
+    print("\n".join(lines))
+    if json:
+        write_json(json, report)
 
 
 def ceilings_line(ceilings):

@@ -23,7 +23,6 @@ from vocoders.bench.table import ceilings_line, percent, significant, table
 from vocoders.bench.worker import Worker
 from vocoders.device import choose
 from vocoders.errors import InputError
-from vocoders.io.files import write_json
 from vocoders.training.settings import OptimizerSettings, TrainSettings
 from vocoders.training.trainer import Trainer
 
@@ -36,8 +35,8 @@ NOTES = """\
 - bfloat16 is autocast; weights, their gradient and the optimizer stay float32. first: seconds of the first step."""
 
 
-def main(systems, *, steps=5, device="auto", threads=1, seed=0, json=None):
-    """Lines of Markdown tables.
+def main(systems, *, steps=5, device="auto", threads=1, seed=0):
+    """The figures, plain values, of which ``lines`` makes tables.
 
     Args:
         systems: ``SystemChoice`` s of configurations.
@@ -45,7 +44,6 @@ def main(systems, *, steps=5, device="auto", threads=1, seed=0, json=None):
         device: cpu, cuda or auto.
         threads: of each contender.
         seed: of weights and noise.
-        json: a file for the figures, unrounded.
     """
     check_positive(steps=steps, threads=threads)
     device = choose(device)
@@ -68,10 +66,7 @@ def main(systems, *, steps=5, device="auto", threads=1, seed=0, json=None):
     for n, name in product(range(len(systems)), PRECISIONS):
         found[n]["precisions"][name] |= {"peak_mib": peaks[n, name], "first_seconds": first[n, name]}
     about = {"machine": machine(device, threads), "steps": steps, "ceilings": ceilings}
-    report = {**about, "systems": found, "provenance": provenance.collect()}
-    if json:
-        write_json(json, report)
-    return _lines(report)
+    return {**about, "systems": found, "provenance": provenance.collect()}
 
 
 class Training:
@@ -134,7 +129,7 @@ def _speed(seconds, about, ceiling):
     }
 
 
-def _lines(report):
+def lines(report):
     head = f"Training, {report['steps']} steps in turns: {sentence(report['machine'])}.\n"
     blocks = [head + ceilings_line(report["ceilings"])]
     for system in report["systems"]:

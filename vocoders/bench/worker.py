@@ -4,7 +4,8 @@ import multiprocessing
 import os
 import signal
 import traceback
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from operator import methodcaller
 
 from vocoders.errors import InputError
 
@@ -41,7 +42,8 @@ class Worker:
 
     def call(self, method, *arguments):
         """What ``method`` of the object over there returns."""
-        self._connection.send((method, arguments))
+        with suppress(BrokenPipeError):  # it has ended, and the answer will tell how
+            self._connection.send((method, arguments))
         return self._answer()
 
     def close(self):
@@ -101,6 +103,7 @@ def burning(cores):
     finally:
         for process in processes:
             process.kill()
+            process.join()
 
 
 def _burn():
@@ -116,7 +119,7 @@ def _serve(connection, make, arguments):
             method, arguments = connection.recv()
         except EOFError:
             return
-        _answer_with(connection, getattr(thing, method), arguments, send_value=True)
+        _answer_with(connection, methodcaller(method, *arguments), (thing,), send_value=True)
 
 
 def _answer_with(connection, function, arguments, *, send_value=False):

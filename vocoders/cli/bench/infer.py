@@ -56,22 +56,22 @@ def main(
     """
     import torch
 
-    from vocoders.bench import infer
+    from vocoders.bench import infer, infer_tables
     from vocoders.bench.form import chosen_forms
     from vocoders.bench.rounds import numbers
     from vocoders.bench.system import SystemChoice
+    from vocoders.bench.table import publish
 
     given = {"mel_config": mel_config, "decode_config": decode_config, "checkpoint": checkpoint}
     workload = infer.Workload(
         seconds, batch, device, torch.get_num_threads() if threads is None else threads, seed, features
     )
-    lines = infer.main(
+    report = infer.main(
         [SystemChoice.parse(system, **given) for system in systems],
         chosen_forms(backend, precision, compare=compare),
         workload,
         rounds=rounds,
         iterations=numbers("iterations", iterations),
         whole_iterations=whole_iterations,
-        json=json,
     )
-    print("\n".join(lines))
+    publish(report, infer_tables.lines(report), json)

@@ -48,16 +48,16 @@ def main(
     from vocoders.bench.form import chosen_forms
     from vocoders.bench.infer import Workload
     from vocoders.bench.system import SystemChoice
+    from vocoders.bench.table import publish
 
     given = {"mel_config": mel_config, "decode_config": decode_config, "checkpoint": checkpoint}
     threads = torch.get_num_threads() if threads is None else threads
-    lines = stream.main(
+    report = stream.main(
         [SystemChoice.parse(system, **given) for system in systems],
         chosen_forms(backend, precision, compare=False),
         Workload(seconds, device=device, threads=threads, seed=seed, features=features),
         chunk_frames=chunk_frames,
         load=load,
         rounds=rounds,
-        json=json,
     )
-    print("\n".join(lines))
+    publish(report, stream.lines(report), json)

@@ -32,8 +32,10 @@ def main(
 
     from vocoders.bench import train
     from vocoders.bench.system import SystemChoice
+    from vocoders.bench.table import publish
 
     given = {"mel_config": mel_config, "overrides": overrides or {}}
     systems = [SystemChoice.parse(config, **given) for config in configs]
     threads = torch.get_num_threads() if threads is None else threads
-    print("\n".join(train.main(systems, steps=steps, device=device, threads=threads, seed=seed, json=json)))
+    report = train.main(systems, steps=steps, device=device, threads=threads, seed=seed)
+    publish(report, train.lines(report), json)
