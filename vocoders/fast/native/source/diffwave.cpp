@@ -17,6 +17,7 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <cstring>
 #include <deque>
 #include <memory>
 #include <vector>
@@ -37,13 +38,13 @@ struct LayerWeights {
     const void* mel;         // [n_mels -> 2 C], in the same units
     const float* mel_bias;   // [2 C] in panel order, with the dilated convolution's
     const void* output;      // [C -> 2 C], residual divided by sqrt(2)
-    const float* skip_bias;  // [C]
 };
 
 struct NetworkWeights {
     long channels, fold, hold, n_mels, layers, upsamplers;
     const LayerWeights* layer;
     const float *input, *input_bias;    // [fold -> C]
+    const float* skip_sum_bias;         // [C], the skip biases of all layers
     const float *skip, *skip_bias;      // [C -> C], divided by sqrt(layers)
     const float *output, *output_bias;  // [C -> fold]
 };
@@ -126,15 +127,15 @@ public:
         }
     }
 
+    void restart() {
+        drop_before(length_);
+        if (!segments_.empty()) drop_first();
+        length_ = dropped_ = 0;
+    }
+
     // No position before this one will be asked for again.
     void drop_before(long position) {
-        for (; (dropped_ + 1) * SEGMENT <= position && !segments_.empty(); dropped_++) {
-            if (segments_.front().projections) {
-                spare_.push_back(std::move(segments_.front().projections));
-                room_++;
-            }
-            segments_.pop_front();
-        }
+        while ((dropped_ + 1) * SEGMENT <= std::min(position, length_)) drop_first();
     }
 
     // A thread's share of what a view misses.
@@ -159,6 +160,15 @@ public:
 private:
     size_t segment_size() const { return size_t(network_.layers) * SEGMENT * row_; }
 
+    void drop_first() {
+        if (segments_.front().projections) {
+            spare_.push_back(std::move(segments_.front().projections));
+            room_++;
+        }
+        segments_.pop_front();
+        dropped_++;
+    }
+
     void open_segment() { segments_.push_back({Buffer<T>(network_.upsamplers * SEGMENT * width_), {}, {}}); }
 
     void reserve(Segment<T>& segment) {
@@ -181,7 +191,8 @@ private:
 
     void transpose(const float* mels, long stride, long rows, T* output) const {
         for (long row = 0; row < rows; row++)
-            for (long m = 0; m < network_.n_mels; m++) set(output + row * width_ + m, mels[m * stride + row]);
+            for (long m = 0; m < width_; m++)
+                set(output + row * width_ + m, m < network_.n_mels ? mels[m * stride + row] : 0);
     }
 
     static void set(float* output, float x) { *output = x; }
@@ -258,6 +269,7 @@ struct Step {
 class Evaluations {
 public:
     virtual ~Evaluations() = default;
+    virtual void restart(const float* offsets, long steps) = 0;
     virtual void condition(const float* mels, long count) = 0;
     virtual long push(int step, const float* noisy, long count, bool last, float* output, int threads) = 0;
 };
@@ -265,12 +277,11 @@ public:
 template <typename T>
 class TypedEvaluations : public Evaluations {
 public:
-    TypedEvaluations(const NetworkWeights& network, const float* offsets, long steps, long budget, long block)
+    TypedEvaluations(const NetworkWeights& network, long budget, long block)
         : network_(network),
           channels_(network.channels),
           block_(block),
           conditioner_(network_, budget),
-          steps_(steps),
           inputs_(network.layers + 1),
           views_(network.layers) {
         for (long l = 0; l < network.layers; l++) {
@@ -278,8 +289,13 @@ public:
             reach_ += network.layer[l].dilation;
         }
         capacity_ = reach_ + block_;
-        for (long n = 0; n < steps; n++) open(steps_[n], offsets + n * network.layers * channels_);
         for (Signal<T>& signal : signals_) signal = Signal<T>((2 * margin_ + capacity_) * channels_);
+    }
+
+    void restart(const float* offsets, long steps) override {
+        steps_.resize(steps);
+        for (long n = 0; n < steps; n++) restart(steps_[n], offsets + n * network_.layers * channels_);
+        conditioner_.restart();
     }
 
     void condition(const float* mels, long count) override { conditioner_.append(mels, count); }
@@ -300,13 +316,18 @@ public:
     }
 
 private:
-    void open(Step<T>& step, const float* offset) {
+    void restart(Step<T>& step, const float* offset) {
+        if (!step.skips) {
+            for (long l = 0; l < network_.layers; l++) step.tails.emplace_back(tail_size(l));
+            step.skips = Buffer<float>(capacity_ * channels_);
+        }
+        for (long l = 0; l < network_.layers; l++) clear(step.tails[l].at(0), tail_size(l));
         step.offset = offset;
-        for (long l = 0; l < network_.layers; l++)
-            step.tails.emplace_back(2 * network_.layer[l].dilation * channels_);
-        step.skips = Buffer<float>(capacity_ * channels_);
+        step.received = step.determined = 0;
+        step.finished = false;
     }
 
+    size_t tail_size(long l) const { return 2 * network_.layer[l].dilation * channels_; }
     size_t scratch_size() const { return (3 * channels_ + 2 * PANEL + network_.fold) * TILE; }
 
     void drop_conditioner() {
@@ -389,52 +410,82 @@ private:
             });
     }
 
+    // What the positions of a tile need beside their neighbours.
+    struct Tile {
+        Range range;
+        const T* conditioner[TILE];
+        float* skip[TILE];
+        T* gated;  // [TILE][C]
+    };
+
     // Output positions [begin, end), at most TILE, of one layer.
     void run_layer(const Step<T>& step, int l, Range range, T* gated) {
-        const LayerWeights& weights = network_.layer[l];
+        Tile tile;
+        tile.range = range;
+        tile.gated = gated;
+        for (long p = range.begin; p < range.end; p++) {
+            tile.conditioner[p - range.begin] = conditioner(views_[l], p / network_.hold);
+            tile.skip[p - range.begin] = skip(step, p);
+        }
         for (long j = 0; j < channels_ / LANES; j++)
-            for_rows(range.begin, range.end, [&]<int R>(long p) { gate_rows<R>(weights, l, p, j, gated + (p - range.begin) * channels_); });
+            for_rows(range.begin, range.end, [&]<int R>(long p) { gate_rows<R>(l, tile, p, j); });
         for (long j = 0; j < channels_ / LANES; j++)
-            for_rows(range.begin, range.end, [&]<int R>(long p) { output_rows<R>(step, weights, l, p, j, gated + (p - range.begin) * channels_); });
+            for_rows(range.begin, range.end, [&]<int R>(long p) { output_rows<R>(step, l, tile, p, j); });
     }
 
+    const T* conditioner(const ConditionerView<T>& view, long c) const {
+        return view.segment[c / SEGMENT - view.first] + c % SEGMENT * 2 * channels_;
+    }
+
+    // z for positions p ... p + R - 1 and the channels of vector j
     template <int R>
-    void gate_rows(const LayerWeights& weights, int l, long p, long j, T* gated) {
+    void gate_rows(int l, const Tile& tile, long p, long j) {
+        const LayerWeights& weights = network_.layer[l];
+        const long channels = channels_, ahead = TILE / network_.hold * 2 * channels;
+        const T* const* conditioner = tile.conditioner + p - tile.range.begin;
+        T* gated = tile.gated + (p - tile.range.begin) * channels + j * LANES;
         Vector sum[R][2];
-        const ConditionerView<T>& view = views_[l];
 #pragma GCC unroll 12
         for (int r = 0; r < R; r++) {
-            const long c = network_.hold == 1 ? p + r : (p + r) / network_.hold;
-            const T* row = view.segment[c / SEGMENT - view.first] + c % SEGMENT * 2 * channels_ + j * PANEL;
+            const T* row = conditioner[r] + j * PANEL;
             sum[r][0] = load(row);
             sum[r][1] = load(row + LANES);
+            prefetch(row + ahead);  // comes from far away
+            if (sizeof(T) == 4) prefetch(row + ahead + LANES);
         }
-        const T* panel = static_cast<const T*>(weights.conv) + j * panel_size<T>(3 * channels_);
-        for (int tap = 0; tap < 3; tap++)
-            accumulate<R>(sum, input(l, p + (tap - 1) * weights.dilation).operand, channels_, panel + tap * panel_size<T>(channels_), channels_);
+        const T* panel = static_cast<const T*>(weights.conv) + j * panel_size<T>(3 * channels);
+        for (int tap = 0; tap < 3; tap++) {
+            const T* x = input(l, p + (tap - 1) * weights.dilation).operand;
+            accumulate<R>(sum, x, channels, panel + tap * panel_size<T>(channels), channels);
+        }
 #pragma GCC unroll 12
-        for (int r = 0; r < R; r++) store(gated + r * channels_ + j * LANES, scaled_gate<accuracy_of<T>>(sum[r][0], sum[r][1]));
+        for (int r = 0; r < R; r++)
+            store(gated + r * channels, scaled_gate<accuracy_of<T>>(sum[r][0], sum[r][1]));
     }
 
+    // The next layer's input and the skip sums for the same
     template <int R>
-    void output_rows(const Step<T>& step, const LayerWeights& weights, int l, long p, long j, const T* gated) {
-        const bool more = l + 1 < network_.layers;
+    void output_rows(const Step<T>& step, int l, const Tile& tile, long p, long j) {
+        const bool first = l == 0, more = l + 1 < network_.layers;
+        const long channels = channels_, row = p - tile.range.begin;
+        const Vector moved = more ? load(step.offset + (l + 1) * channels + j * LANES) : zero();
+        const Vector bias = load(network_.skip_sum_bias + j * LANES), half = broadcast(0.70710678f);
+        const float* s = input(l, p).value + j * LANES;
+        float* const* skip = tile.skip + row;
         Vector sum[R][2];
-        const Vector moved = more ? load(step.offset + (l + 1) * channels_ + j * LANES) : zero();
-        const Vector bias = load(weights.skip_bias + j * LANES);
 #pragma GCC unroll 12
         for (int r = 0; r < R; r++) {
-            sum[r][0] = moved;
-            sum[r][1] = bias;
+            sum[r][0] = fma(load(s + r * channels), half, moved);
+            sum[r][1] = first ? bias : load(skip[r] + j * LANES);
         }
-        accumulate<R>(sum, gated, channels_, static_cast<const T*>(weights.output) + j * panel_size<T>(channels_), channels_);
-        const Vector half = broadcast(0.70710678f);
+        const T* panel = static_cast<const T*>(network_.layer[l].output) + j * panel_size<T>(channels);
+        accumulate<R>(sum, tile.gated + row * channels, channels, panel, channels);
+        const Rows<T> next = offset(input(l + 1, p), j * LANES);
+        if (more)
 #pragma GCC unroll 12
-        for (int r = 0; r < R; r++) {
-            float* total = skip(step, p + r) + j * LANES;
-            store(total, l == 0 ? sum[r][1] : add(load(total), sum[r][1]));
-            if (more) put(input(l + 1, p + r), j * LANES, fma(load(input(l, p + r).value + j * LANES), half, sum[r][0]));
-        }
+            for (int r = 0; r < R; r++) put(next, r * channels, sum[r][0]);
+#pragma GCC unroll 12
+        for (int r = 0; r < R; r++) store(skip[r] + j * LANES, sum[r][1]);
     }
 
     void project_output(const Step<T>& step, float* output, Range range, float* scratch) {
@@ -483,19 +534,28 @@ private:
 
 extern "C" {
 
-// Null when memory or the type of arithmetic is missing.  ``offsets`` and the weights must outlive it.
-Evaluations* diffwave_open(const NetworkWeights* network, const float* offsets, long steps, long budget, long block, int half) try {
+// Null when memory or the type of arithmetic is missing.  The weights must outlive it.
+Evaluations* diffwave_open(const NetworkWeights* network, long budget, long block, int narrow) try {
 #if defined(__AVX512BF16__)
-    if (half) return new TypedEvaluations<bf16>(*network, offsets, steps, budget, block);
+    if (narrow) return new TypedEvaluations<bf16>(*network, budget, block);
 #endif
-    return half ? nullptr : new TypedEvaluations<float>(*network, offsets, steps, budget, block);
+    return narrow ? nullptr : new TypedEvaluations<float>(*network, budget, block);
 } catch (const std::bad_alloc&) {
     return nullptr;
 }
 
 void diffwave_close(Evaluations* evaluations) { delete evaluations; }
 
-// Both return a negative number when memory is missing.
+// The following return a negative number when memory is missing.
+
+// Begins an utterance in the memory of the one before.  ``offsets`` [steps][layers][C] must outlive it.
+long diffwave_restart(Evaluations* evaluations, const float* offsets, long steps) try {
+    evaluations->restart(offsets, steps);
+    return steps;
+} catch (const std::bad_alloc&) {
+    return -1;
+}
+
 long diffwave_condition(Evaluations* evaluations, const float* mels, long count) try {
     evaluations->condition(mels, count);
     return count;
