@@ -54,7 +54,9 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.10",
     packages=find_packages(include=["vocoders", "vocoders.*"]),
-    package_data={"vocoders": ["**/*.yaml", "**/*.html", "**/*.j2", "**/*.css", "**/*.js", "**/*.txt"]},
+    package_data={
+        "vocoders": ["**/*.yaml", "**/*.html", "**/*.j2", "**/*.css", "**/*.js", "**/*.txt", "**/*.cpp", "**/*.h"]
+    },
     install_requires=REQUIRES,
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["vocoders = vocoders.cli:main"]},

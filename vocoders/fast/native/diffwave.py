@@ -39,7 +39,7 @@ class NativeDiffWave:
 
     @torch.no_grad()
     def open(self, steps):
-        """``Evaluations`` for one utterance; ``steps[n]`` is what the network is told of step n (``vocoder.condition``).
+        """``Evaluations`` of one utterance; ``steps[n]`` is what the network is told in step n (vocoder.condition).
 
         Steps are rounded to float32 first, as they are where the network is trained.
         """
@@ -93,7 +93,7 @@ class NativeDiffWave:
             dilation=self.dilations[n],
             upsampler=n % len(self.network.upsamplers),
             conv=self._panels(self._gated(layer, conv)),
-            mel=self._panels(self._gated(layer, layer.mel_projection.weight[..., 0])),
+            mel=self._panels(pad(self._gated(layer, layer.mel_projection.weight[..., 0]), (0, self.n_mels % 2))),
             mel_bias=self._vector(self._gated(layer, layer.mel_projection.bias + layer.dilated_conv.bias)),
             output=self._panels(self._padded(self._beside(residual / math.sqrt(2), skip))),
         )

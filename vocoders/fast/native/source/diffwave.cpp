@@ -35,7 +35,7 @@ constexpr int SEGMENT = 1024;                  // positions of the conditioner t
 struct LayerWeights {
     long dilation, upsampler;
     const void* conv;        // [3 C -> 2 C], inputs tap by tap, halves scaled for scaled_gate
-    const void* mel;         // [n_mels -> 2 C], in the same units
+    const void* mel;         // [n_mels, made even -> 2 C], in the same units
     const float* mel_bias;   // [2 C] in panel order, with the dilated convolution's
     const void* output;      // [C -> 2 C], residual divided by sqrt(2)
 };
@@ -60,7 +60,7 @@ struct Range {
 // Some neighbouring positions: their mels, and what each layer makes of them if there is room to keep it.
 template <typename T>
 struct Segment {
-    Buffer<T> mels;         // [upsamplers][SEGMENT][n_mels]
+    Buffer<T> mels;         // [upsamplers][SEGMENT][n_mels, made even by a zero]
     Buffer<T> projections;  // [layers][SEGMENT][2 C], or nothing
     std::vector<int> projected;  // positions of each layer
 };
