@@ -11,7 +11,7 @@ from vocoders.fast.native.panel import pack
 
 LOG2_E = 1 / math.log(2)
 BUDGET = 512 << 20  # bytes of projected conditioner kept between steps
-BLOCK = 1920  # positions that run through the network together
+BLOCK = 3840  # positions that run through the network together
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -87,12 +87,13 @@ class NativeDiffWave:
 
     def _layer(self, n):
         layer = self.network.layers[n]
-        conv = self._padded(layer.dilated_conv.weight.transpose(1, 2)).flatten(1)  # [2C, 3C]
+        g0, g1, g2 = self._padded(layer.dilated_conv.weight.double().permute(2, 0, 1))
+        taps = torch.cat([(g0 + g1 + g2) / 2, (g0 - g1 + g2) / 2, g0, -g2], 1)  # [2C, 4C]
         residual, skip = layer.output_projection.weight[..., 0].double().chunk(2)
         return _LayerWeights(
             dilation=self.dilations[n],
             upsampler=n % len(self.network.upsamplers),
-            conv=self._panels(self._gated(layer, conv)),
+            conv=self._panels(self._gated(layer, taps)),
             mel=self._panels(pad(self._gated(layer, layer.mel_projection.weight[..., 0]), (0, self.n_mels % 2))),
             mel_bias=self._vector(self._gated(layer, layer.mel_projection.bias + layer.dilated_conv.bias)),
             output=self._panels(self._padded(self._beside(residual / math.sqrt(2), skip))),
