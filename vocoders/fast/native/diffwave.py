@@ -11,7 +11,7 @@ from vocoders.fast.native.panel import pack
 
 LOG2_E = 1 / math.log(2)
 BUDGET = 512 << 20  # bytes of projected conditioner kept between steps
-BLOCK = 1920  # positions that run through the network together
+BLOCK = 3840  # positions that run through the network together
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -32,16 +32,27 @@ class NativeDiffWave:
         self.dilations = [layer.dilated_conv.dilation[0] for layer in network.layers]
         self.reach = sum(self.dilations) * network.fold
         self.n_mels = network.layers[0].mel_projection.in_channels
+        self.spare = []
+        weakref.finalize(self, _close, self.library, self.spare)
         self._kept = []  # tensors that C++ points at
         self.weights = self._network()
 
     @torch.no_grad()
     def open(self, steps):
-        """``Evaluations`` for one utterance: step n of the schedule is told ``steps[n]`` (``vocoder.condition(level)``).
+        """``Evaluations`` of one utterance; ``steps[n]`` is what the network is told in step n (vocoder.condition).
 
         Steps are rounded to float32 first, as they are where the network is trained.
         """
         return Evaluations(self, self._offsets(torch.as_tensor(steps, dtype=torch.float64).float()))
+
+    def borrow(self):
+        """The C++ side of an ``Evaluations``: one that is no longer used, for the sake of its memory, or a new one."""
+        if self.spare:
+            return self.spare.pop()
+        handle = self.library.diffwave_open(self.weights, self.budget, self.block, self.dtype == torch.bfloat16)
+        if not handle:
+            raise MemoryError("no memory for DiffWave's activations")
+        return handle
 
     def _offsets(self, steps):
         """[N, layers, C]: the first layer's step vector, then what moves each layer's output on to the next one's."""
@@ -67,6 +78,7 @@ class NativeDiffWave:
             layer=layers,
             input=self._panels(net.input_projection.weight[..., 0], torch.float32),
             input_bias=self._vector(net.input_projection.bias),
+            skip_sum_bias=self._vector(sum(layer.output_projection.bias.double().chunk(2)[1] for layer in net.layers)),
             skip=self._panels(self._padded(scale * net.skip_projection.weight[..., 0].double()), torch.float32),
             skip_bias=self._vector(net.skip_projection.bias),
             output=self._panels(self._padded(net.output_projection.weight[..., 0]), torch.float32),
@@ -75,16 +87,16 @@ class NativeDiffWave:
 
     def _layer(self, n):
         layer = self.network.layers[n]
-        conv = self._padded(layer.dilated_conv.weight.transpose(1, 2)).flatten(1)  # [2C, 3C]
+        g0, g1, g2 = self._padded(layer.dilated_conv.weight.double().permute(2, 0, 1))
+        taps = torch.cat([(g0 + g1 + g2) / 2, (g0 - g1 + g2) / 2, g0, -g2], 1)  # [2C, 4C]
         residual, skip = layer.output_projection.weight[..., 0].double().chunk(2)
         return _LayerWeights(
             dilation=self.dilations[n],
             upsampler=n % len(self.network.upsamplers),
-            conv=self._panels(self._gated(layer, conv)),
-            mel=self._panels(self._gated(layer, layer.mel_projection.weight[..., 0])),
+            conv=self._panels(self._gated(layer, taps)),
+            mel=self._panels(pad(self._gated(layer, layer.mel_projection.weight[..., 0]), (0, self.n_mels % 2))),
             mel_bias=self._vector(self._gated(layer, layer.mel_projection.bias + layer.dilated_conv.bias)),
             output=self._panels(self._padded(self._beside(residual / math.sqrt(2), skip))),
-            skip_bias=self._vector(layer.output_projection.bias.chunk(2)[1]),
         )
 
     def _gated(self, layer, weight):
@@ -122,17 +134,10 @@ class Evaluations:
         self._library, self._fold = native.library, native.network.fold
         self._received, self._determined = [0] * len(offsets), [0] * len(offsets)
         self._conditioned = 0
-        self._handle = self._library.diffwave_open(
-            native.weights,
-            self._offsets.data_ptr(),
-            len(offsets),
-            native.budget,
-            native.block,
-            native.dtype == torch.bfloat16,
-        )
-        if not self._handle:
+        self._handle = native.borrow()
+        weakref.finalize(self, native.spare.append, self._handle)
+        if self._library.diffwave_restart(self._handle, self._offsets.data_ptr(), len(offsets)) < 0:
             raise MemoryError("no memory for the states of DiffWave's sampling steps")
-        weakref.finalize(self, self._library.diffwave_close, self._handle)
 
     def condition(self, mels):
         """Appends upsampled mels [1, n_mels, m], one for each of the network's upsamplers."""
@@ -145,7 +150,7 @@ class Evaluations:
     def push(self, k, noisy, last):
         """The output of step k, as far as it is determined, for new samples [n] of its input: float32 [m].
 
-        The conditioner must have come for these samples, and n be whole positions.  ``last`` says that none will follow.
+        The conditioner for these samples must have come, and n be whole positions.  ``last`` says that none follow.
         """
         noisy = noisy.detach().float().contiguous()
         self._received[k] += len(noisy)
@@ -155,20 +160,23 @@ class Evaluations:
         output = torch.empty(end - self._determined[k])
         self._determined[k] = end
         count, threads = len(noisy) // self._fold, torch.get_num_threads()
-        given = self._library.diffwave_push(
-            self._handle, k, noisy.data_ptr(), count, last, output.data_ptr(), threads
-        )
+        given = self._library.diffwave_push(self._handle, k, noisy.data_ptr(), count, last, output.data_ptr(), threads)
         if given < 0:
             raise MemoryError("no memory for DiffWave's activations")
         assert given * self._fold == len(output), "the streams of Python and C++ have come apart"
         return output
 
 
+def _close(library, handles):
+    while handles:
+        library.diffwave_close(handles.pop())
+
+
 class _LayerWeights(ctypes.Structure):  # of source/diffwave.cpp
     _fields_ = [
         ("dilation", ctypes.c_long),
         ("upsampler", ctypes.c_long),
-        *((name, ctypes.c_void_p) for name in ("conv", "mel", "mel_bias", "output", "skip_bias")),
+        *((name, ctypes.c_void_p) for name in ("conv", "mel", "mel_bias", "output")),
     ]
 
 
@@ -178,7 +186,7 @@ class _NetworkWeights(ctypes.Structure):
         ("layer", ctypes.POINTER(_LayerWeights)),
         *(
             (name, ctypes.c_void_p)
-            for name in ("input", "input_bias", "skip", "skip_bias", "output", "output_bias")
+            for name in ("input", "input_bias", "skip_sum_bias", "skip", "skip_bias", "output", "output_bias")
         ),
     ]
 
@@ -187,9 +195,10 @@ def declare(library):
     """``library`` with the arguments of its functions declared."""
     pointer, long, integer = ctypes.c_void_p, ctypes.c_long, ctypes.c_int
     library.diffwave_open.restype = pointer
-    library.diffwave_open.argtypes = [ctypes.POINTER(_NetworkWeights), pointer, long, long, long, integer]
+    library.diffwave_open.argtypes = [ctypes.POINTER(_NetworkWeights), long, long, integer]
     library.diffwave_close.argtypes = [pointer]
-    library.diffwave_condition.restype = library.diffwave_push.restype = long
+    library.diffwave_restart.argtypes = [pointer, pointer, long]
+    library.diffwave_restart.restype = library.diffwave_condition.restype = library.diffwave_push.restype = long
     library.diffwave_condition.argtypes = [pointer, pointer, long]
     library.diffwave_push.argtypes = [pointer, integer, pointer, long, integer, pointer, integer]
     return library

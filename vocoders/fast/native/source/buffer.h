@@ -1,10 +1,9 @@
-// Memory for signals: aligned to cache lines, in huge pages where it is large, all zeros at first.
+// Memory for signals: aligned to cache lines, in huge pages where it is large.
 #pragma once
 
 #include <sys/mman.h>
 
 #include <cstdlib>
-#include <cstring>
 #include <new>
 #include <utility>
 
@@ -19,7 +18,6 @@ public:
         data_ = static_cast<T*>(std::aligned_alloc(page, rounded));
         if (!data_) throw std::bad_alloc();
         if (bytes >= huge) madvise(data_, rounded, MADV_HUGEPAGE);
-        std::memset(static_cast<void*>(data_), 0, rounded);
     }
     Buffer(Buffer&& other) noexcept : data_(std::exchange(other.data_, nullptr)) {}
     Buffer& operator=(Buffer&& other) noexcept {

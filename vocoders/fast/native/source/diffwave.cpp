@@ -17,6 +17,7 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <cstring>
 #include <deque>
 #include <memory>
 #include <vector>
@@ -26,24 +27,25 @@
 
 namespace {
 
-constexpr int TILE = 4 * ROWS * (16 / LANES);  // positions of a layer that a thread works on at a time: they stay in L1
+constexpr int PAIRS = 2 * ROWS * (16 / LANES);  // pairs of positions that a thread works on at a time: they stay in L1
+constexpr int TILE = 2 * PAIRS;
 constexpr int SEGMENT = 1024;                  // positions of the conditioner that are kept and dropped together
 
 // ---- what Python passes in; weights are packed in panels, vectors padded with zeros to C
 
 struct LayerWeights {
     long dilation, upsampler;
-    const void* conv;        // [3 C -> 2 C], inputs tap by tap, halves scaled for scaled_gate
-    const void* mel;         // [n_mels -> 2 C], in the same units
+    const void* conv;        // [4 C -> 2 C], the transformed taps one after the other, halves scaled for scaled_gate
+    const void* mel;         // [n_mels, made even -> 2 C], in the same units
     const float* mel_bias;   // [2 C] in panel order, with the dilated convolution's
     const void* output;      // [C -> 2 C], residual divided by sqrt(2)
-    const float* skip_bias;  // [C]
 };
 
 struct NetworkWeights {
     long channels, fold, hold, n_mels, layers, upsamplers;
     const LayerWeights* layer;
     const float *input, *input_bias;    // [fold -> C]
+    const float* skip_sum_bias;         // [C], the skip biases of all layers
     const float *skip, *skip_bias;      // [C -> C], divided by sqrt(layers)
     const float *output, *output_bias;  // [C -> fold]
 };
@@ -51,15 +53,19 @@ struct NetworkWeights {
 struct Range {
     long begin, end;
     long size() const { return end - begin; }
+    bool has(long p) const { return begin <= p && p < end; }
     Range part(int n, int of) const { return {begin + size() * n / of, begin + size() * (n + 1) / of}; }
 };
+
+// Groups of ROWS, the last one not full.
+inline Range groups(long count) { return {0, (count + ROWS - 1) / ROWS}; }
 
 // ---- the conditioner: mels in, projections for each layer out
 
 // Some neighbouring positions: their mels, and what each layer makes of them if there is room to keep it.
 template <typename T>
 struct Segment {
-    Buffer<T> mels;         // [upsamplers][SEGMENT][n_mels]
+    Buffer<T> mels;         // [upsamplers][SEGMENT][n_mels, made even by a zero]
     Buffer<T> projections;  // [layers][SEGMENT][2 C], or nothing
     std::vector<int> projected;  // positions of each layer
 };
@@ -126,15 +132,15 @@ public:
         }
     }
 
+    void restart() {
+        drop_before(length_);
+        if (!segments_.empty()) drop_first();
+        length_ = dropped_ = 0;
+    }
+
     // No position before this one will be asked for again.
     void drop_before(long position) {
-        for (; (dropped_ + 1) * SEGMENT <= position && !segments_.empty(); dropped_++) {
-            if (segments_.front().projections) {
-                spare_.push_back(std::move(segments_.front().projections));
-                room_++;
-            }
-            segments_.pop_front();
-        }
+        while ((dropped_ + 1) * SEGMENT <= std::min(position, length_)) drop_first();
     }
 
     // A thread's share of what a view misses.
@@ -159,6 +165,15 @@ public:
 private:
     size_t segment_size() const { return size_t(network_.layers) * SEGMENT * row_; }
 
+    void drop_first() {
+        if (segments_.front().projections) {
+            spare_.push_back(std::move(segments_.front().projections));
+            room_++;
+        }
+        segments_.pop_front();
+        dropped_++;
+    }
+
     void open_segment() { segments_.push_back({Buffer<T>(network_.upsamplers * SEGMENT * width_), {}, {}}); }
 
     void reserve(Segment<T>& segment) {
@@ -181,7 +196,8 @@ private:
 
     void transpose(const float* mels, long stride, long rows, T* output) const {
         for (long row = 0; row < rows; row++)
-            for (long m = 0; m < network_.n_mels; m++) set(output + row * width_ + m, mels[m * stride + row]);
+            for (long m = 0; m < width_; m++)
+                set(output + row * width_ + m, m < network_.n_mels ? mels[m * stride + row] : 0);
     }
 
     static void set(float* output, float x) { *output = x; }
@@ -201,63 +217,22 @@ private:
 
 // ---- one evaluation, that is one sampling step
 
-// Rows of s, and of it as the type that is multiplied; one and the same in float32.
-template <typename T>
-struct Rows {
-    float* value;
-    T* operand;
-};
-
-inline Rows<float> offset(Rows<float> rows, long by) { return {rows.value + by, rows.value + by}; }
-inline Rows<bf16> offset(Rows<bf16> rows, long by) { return {rows.value + by, rows.operand + by}; }
-
-template <typename T>
-class Signal {
-public:
-    Signal() = default;
-    explicit Signal(size_t size) : value_(size), operand_(sizeof(T) == 4 ? 0 : size) {}
-    Rows<T> at(long offset) const {
-        return {value_.data() + offset, sizeof(T) == 4 ? (T*)value_.data() + offset : operand_.data() + offset};
-    }
-
-private:
-    Buffer<float> value_;
-    Buffer<T> operand_;
-};
-
-template <typename T>
-void copy(Rows<T> from, Rows<T> to, size_t count) {
-    std::memcpy(to.value, from.value, count * sizeof(float));
-    if (sizeof(T) != 4) std::memcpy(static_cast<void*>(to.operand), from.operand, count * sizeof(T));
-}
-
-template <typename T>
-void clear(Rows<T> rows, size_t count) {
-    std::memset(rows.value, 0, count * sizeof(float));
-    if (sizeof(T) != 4) std::memset(static_cast<void*>(rows.operand), 0, count * sizeof(T));
-}
-
-INLINE void put(Rows<float> rows, long at, Vector x) { store(rows.value + at, x); }
-#if defined(__AVX512BF16__)
-INLINE void put(Rows<bf16> rows, long at, Vector x) {
-    store(rows.value + at, x);
-    store(rows.operand + at, x);
-}
-#endif
-
 // What one step remembers between pushes.
-template <typename T>
 struct Step {
     const float* offset;           // [layers][C]: the first step vector, then what each layer's output is moved by
-    std::vector<Signal<T>> tails;  // of each layer [2 dilation][C]: its last inputs, zeros before the first
+    std::vector<Buffer<float>> tails;  // of each layer [2 dilation][C]: its last inputs, zeros before the first
     Buffer<float> skips;           // [capacity][C]: sums not yet complete, position p in row p % capacity
     long received = 0, determined = 0;
     bool finished = false;
 };
 
+inline void copy(const float* from, float* to, size_t count) { std::memcpy(to, from, count * sizeof(float)); }
+inline void zero_rows(float* rows, size_t count) { std::memset(rows, 0, count * sizeof(float)); }
+
 class Evaluations {
 public:
     virtual ~Evaluations() = default;
+    virtual void restart(const float* offsets, long steps) = 0;
     virtual void condition(const float* mels, long count) = 0;
     virtual long push(int step, const float* noisy, long count, bool last, float* output, int threads) = 0;
 };
@@ -265,27 +240,33 @@ public:
 template <typename T>
 class TypedEvaluations : public Evaluations {
 public:
-    TypedEvaluations(const NetworkWeights& network, const float* offsets, long steps, long budget, long block)
+    TypedEvaluations(const NetworkWeights& network, long budget, long block)
         : network_(network),
           channels_(network.channels),
           block_(block),
           conditioner_(network_, budget),
-          steps_(steps),
           inputs_(network.layers + 1),
-          views_(network.layers) {
+          views_(network.layers),
+          pairs_(network.layers) {
         for (long l = 0; l < network.layers; l++) {
-            margin_ = std::max(margin_, 2 * network.layer[l].dilation);
+            margin_ = std::max(margin_, 3 * network.layer[l].dilation);
             reach_ += network.layer[l].dilation;
         }
         capacity_ = reach_ + block_;
-        for (long n = 0; n < steps; n++) open(steps_[n], offsets + n * network.layers * channels_);
-        for (Signal<T>& signal : signals_) signal = Signal<T>((2 * margin_ + capacity_) * channels_);
+        for (Buffer<float>& signal : signals_) signal = Buffer<float>((2 * margin_ + capacity_) * channels_);
+        for (long l = 0; l < network.layers; l++) pairs_[l].reserve(capacity_ / 2 + 2 * network.layer[l].dilation);
+    }
+
+    void restart(const float* offsets, long steps) override {
+        steps_.resize(steps);
+        for (long n = 0; n < steps; n++) restart(steps_[n], offsets + n * network_.layers * channels_);
+        conditioner_.restart();
     }
 
     void condition(const float* mels, long count) override { conditioner_.append(mels, count); }
 
     long push(int n, const float* noisy, long count, bool last, float* output, int threads) override {
-        Step<T>& step = steps_[n];
+        Step& step = steps_[n];
         while (long(scratch_.size()) < threads) scratch_.emplace_back(scratch_size());
         const long before = step.determined;
         const long blocks = std::max(1L, (count + block_ - 1) / block_);
@@ -300,29 +281,36 @@ public:
     }
 
 private:
-    void open(Step<T>& step, const float* offset) {
+    void restart(Step& step, const float* offset) {
+        if (!step.skips) {
+            for (long l = 0; l < network_.layers; l++) step.tails.emplace_back(tail_size(l));
+            step.skips = Buffer<float>(capacity_ * channels_);
+        }
+        for (long l = 0; l < network_.layers; l++) zero_rows(step.tails[l].data(), tail_size(l));
         step.offset = offset;
-        for (long l = 0; l < network_.layers; l++)
-            step.tails.emplace_back(2 * network_.layer[l].dilation * channels_);
-        step.skips = Buffer<float>(capacity_ * channels_);
+        step.received = step.determined = 0;
+        step.finished = false;
     }
 
-    size_t scratch_size() const { return (3 * channels_ + 2 * PANEL + network_.fold) * TILE; }
+    size_t tail_size(long l) const { return 2 * network_.layer[l].dilation * channels_; }
+    size_t scratch_size() const { return (4 * channels_ + PANEL) * (TILE + 1); }
 
     void drop_conditioner() {
         long slowest = conditioner_.length() * network_.hold;
-        for (const Step<T>& step : steps_)
+        for (const Step& step : steps_)
             if (!step.finished) slowest = std::min(slowest, step.determined);
         conditioner_.drop_before(slowest / network_.hold);
     }
 
     // Some new positions, few enough for the caches, through the whole network.
-    void run(Step<T>& step, const float* noisy, long count, bool last, float* output, int threads) {
+    void run(Step& step, const float* noisy, long count, bool last, float* output, int threads) {
         plan(step, count, last);
 #pragma omp parallel num_threads(threads)
         {
             const int thread = omp_get_thread_num(), team = omp_get_num_threads();
             T* scratch = reinterpret_cast<T*>(scratch_[thread].data());
+#pragma omp for
+            for (long l = 0; l < network_.layers; l++) list_pairs(l);
             begin_layer(step, 0, last, thread, team);
             project_input(step, noisy, inputs_[0].part(thread, team), scratch_[thread].data());
             for (int l = 0; l < network_.layers; l++) {
@@ -330,9 +318,8 @@ private:
 #pragma omp barrier
                 if (l + 1 < network_.layers) begin_layer(step, l + 1, last, thread, team);
                 end_layer(step, l, thread, team);
-                const Range part = inputs_[l + 1].part(thread, team);
-                for (long p = part.begin; p < part.end; p += TILE)
-                    run_layer(step, l, {p, std::min<long>(p + TILE, part.end)}, scratch);
+                const Range part = groups(pairs_[l].size()).part(thread, team);
+                run_layer(step, l, {part.begin * ROWS, std::min<long>(part.end * ROWS, pairs_[l].size())}, scratch);
             }
 #pragma omp barrier
             project_output(step, output, inputs_.back().part(thread, team), scratch_[thread].data());
@@ -342,7 +329,7 @@ private:
     }
 
     // The positions that each layer will receive, and at last those that the network will give.
-    void plan(const Step<T>& step, long count, bool last) {
+    void plan(const Step& step, long count, bool last) {
         inputs_[0] = {step.received, step.received + count};
         for (long l = 0; l < network_.layers; l++) {
             const long lag = network_.layer[l].dilation;
@@ -353,29 +340,29 @@ private:
     }
 
     // Row of position p in the input of a layer.  New positions begin at margin_, what the layer has kept lies before.
-    Rows<T> input(long layer, long p) const {
-        return signals_[layer % 2].at((margin_ + p - inputs_[layer].begin) * channels_);
+    float* input(long layer, long p) const {
+        return signals_[layer % 2].data() + (margin_ + p - inputs_[layer].begin) * channels_;
     }
 
     // Puts what the layer has kept before its new input, and zeros behind the last.
-    void begin_layer(const Step<T>& step, long l, bool last, int thread, int team) {
+    void begin_layer(const Step& step, long l, bool last, int thread, int team) {
         const long dilation = network_.layer[l].dilation;
         const Range kept = Range{0, 2 * dilation}.part(thread, team), behind = Range{0, last ? dilation : 0}.part(thread, team);
-        copy(step.tails[l].at(kept.begin * channels_), input(l, inputs_[l].begin - 2 * dilation + kept.begin),
+        copy(step.tails[l].data() + kept.begin * channels_, input(l, inputs_[l].begin - 2 * dilation + kept.begin),
              kept.size() * channels_);
-        clear(input(l, inputs_[l].end + behind.begin), behind.size() * channels_);
+        zero_rows(input(l, inputs_[l].end + behind.begin), behind.size() * channels_);
     }
 
-    void end_layer(const Step<T>& step, long l, int thread, int team) {
+    void end_layer(const Step& step, long l, int thread, int team) {
         const long dilation = network_.layer[l].dilation;
         const Range kept = Range{0, 2 * dilation}.part(thread, team);
-        copy(input(l, inputs_[l].end - 2 * dilation + kept.begin), step.tails[l].at(kept.begin * channels_),
+        copy(input(l, inputs_[l].end - 2 * dilation + kept.begin), step.tails[l].data() + kept.begin * channels_,
              kept.size() * channels_);
     }
 
-    float* skip(const Step<T>& step, long p) const { return step.skips.data() + p % capacity_ * channels_; }
+    float* skip(const Step& step, long p) const { return step.skips.data() + p % capacity_ * channels_; }
 
-    void project_input(const Step<T>& step, const float* noisy, Range range, float*) {
+    void project_input(const Step& step, const float* noisy, Range range, float*) {
         const long fold = network_.fold;
         for (long j = 0; j < channels_ / LANES; j += 2)
             for_rows(range.begin, range.end, [&]<int R>(long p) {
@@ -385,59 +372,148 @@ private:
                 accumulate<R>(sum, noisy + (p - inputs_[0].begin) * fold, fold, network_.input + j * LANES * fold, fold);
                 for (int r = 0; r < R; r++)
                     for (int v = 0; v < 2 && j + v < channels_ / LANES; v++)
-                        put(input(0, p + r), (j + v) * LANES, add(relu(sum[r][v]), load(step.offset + (j + v) * LANES)));
+                        store(input(0, p + r) + (j + v) * LANES, add(relu(sum[r][v]), load(step.offset + (j + v) * LANES)));
             });
     }
 
-    // Output positions [begin, end), at most TILE, of one layer.
-    void run_layer(const Step<T>& step, int l, Range range, T* gated) {
+    // The pairs (t, t + dilation) that an output range touches; blocks of 2 dilations begin at multiples of it.
+    void list_pairs(long l) {
+        const long dilation = network_.layer[l].dilation;
+        const Range range = inputs_[l + 1];
+        pairs_[l].clear();
+        for (long block = range.begin / (2 * dilation) * 2 * dilation; block < range.end; block += 2 * dilation)
+            for (long t = block; t < block + dilation; t++)
+                if (range.has(t) || range.has(t + dilation)) pairs_[l].push_back(t);
+    }
+
+    // What a thread works on at a time.
+    struct Tile {
+        long pairs = 0, outputs = 0;
+        T* transformed;                     // [4][PAIRS][C]
+        T* gated;                           // [TILE + 1][C]: outputs, and a row for what is not wanted
+        const T* conditioner[2][PAIRS];     // of both positions of a pair
+        T* destination[2][PAIRS];           // their rows in gated
+        const float* input[TILE];           // of each output
+        float *next[TILE], *skip[TILE];
+    };
+
+    void run_layer(const Step& step, int l, Range part, T* scratch) {
+        for (long begin = part.begin; begin < part.end; begin += PAIRS) {
+            Tile tile;
+            tile.transformed = scratch;
+            tile.gated = scratch + 4 * PAIRS * channels_;
+            for (long n = begin; n < std::min(begin + PAIRS, part.end); n++) add_pair(step, l, pairs_[l][n], tile);
+            for (long j = 0; j < channels_ / LANES; j++)
+                for_rows(0, tile.pairs, [&]<int R>(long pair) { gate_rows<R>(l, tile, pair, j); });
+            for (long j = 0; j < channels_ / LANES; j++)
+                for_rows(0, tile.outputs, [&]<int R>(long row) { output_rows<R>(step, l, tile, row, j); });
+        }
+    }
+
+    void add_pair(const Step& step, int l, long t, Tile& tile) {
+        const long dilation = network_.layer[l].dilation, n = tile.pairs++;
+        transform(input(l, t), dilation * channels_, tile.transformed + n * channels_);
+        for (int half = 0; half < 2; half++) {
+            const long p = t + half * dilation;
+            const bool wanted = inputs_[l + 1].has(p);
+            tile.conditioner[half][n] = conditioner(views_[l], (wanted ? p : t + dilation - half * dilation) / network_.hold);
+            tile.destination[half][n] = tile.gated + (wanted ? tile.outputs : TILE) * channels_;
+            if (!wanted) continue;
+            tile.input[tile.outputs] = input(l, p);
+            tile.next[tile.outputs] = input(l + 1, p);
+            tile.skip[tile.outputs++] = skip(step, p);
+        }
+    }
+
+    // What Winograd's F(2, 3) multiplies, of the rows at t - d, t, t + d and t + 2 d
+    void transform(const float* x, long distance, T* out) const {
+        const long channels = channels_;
+        for (long c = 0; c < channels; c += LANES) {
+            const Vector x0 = load(x - distance + c), x1 = load(x + c);
+            const Vector x2 = load(x + distance + c), x3 = load(x + 2 * distance + c);
+            store(out + c, add(x1, x2));
+            store(out + PAIRS * channels + c, subtract(x2, x1));
+            store(out + 2 * PAIRS * channels + c, subtract(x0, x2));
+            store(out + 3 * PAIRS * channels + c, subtract(x1, x3));
+        }
+    }
+
+    const T* conditioner(const ConditionerView<T>& view, long c) const {
+        return view.segment[c / SEGMENT - view.first] + c % SEGMENT * 2 * channels_;
+    }
+
+    // z of R pairs, for the channels of vector j
+    template <int R>
+    void gate_rows(int l, const Tile& tile, long pair, long j) const {
         const LayerWeights& weights = network_.layer[l];
-        for (long j = 0; j < channels_ / LANES; j++)
-            for_rows(range.begin, range.end, [&]<int R>(long p) { gate_rows<R>(weights, l, p, j, gated + (p - range.begin) * channels_); });
-        for (long j = 0; j < channels_ / LANES; j++)
-            for_rows(range.begin, range.end, [&]<int R>(long p) { output_rows<R>(step, weights, l, p, j, gated + (p - range.begin) * channels_); });
+        const long channels = channels_, size = panel_size<T>(channels), matrix = PAIRS * channels;
+        const T* panel = static_cast<const T*>(weights.conv) + 4 * j * size;
+        const T* x = tile.transformed + pair * channels;
+        Vector sum[R][2], other[R][2];
+        clear(sum);
+        accumulate<R>(sum, x, channels, panel, channels);
+#pragma GCC unroll 12
+        for (int r = 0; r < R; r++)
+            for (int v = 0; v < 2; v++) other[r][v] = sum[r][v];
+        clear(sum);
+        accumulate<R>(sum, x + matrix, channels, panel + size, channels);
+        const long ahead = (weights.dilation < PAIRS ? TILE : PAIRS) / network_.hold * 2 * channels;
+#pragma GCC unroll 12
+        for (int r = 0; r < R; r++) {
+            const T *first = tile.conditioner[0][pair + r] + j * PANEL, *second = tile.conditioner[1][pair + r] + j * PANEL;
+#pragma GCC unroll 2
+            for (int v = 0; v < 2; v++) {
+                const Vector same = other[r][v], opposite = sum[r][v];
+                sum[r][v] = add(load(first + v * LANES), add(same, opposite));
+                other[r][v] = add(load(second + v * LANES), subtract(same, opposite));
+                if (sizeof(T) == 4 || v == 0) prefetch(first + ahead + v * LANES);  // comes from far away
+                if (sizeof(T) == 4 || v == 0) prefetch(second + ahead + v * LANES);
+            }
+        }
+        accumulate<R>(sum, x + 2 * matrix, channels, panel + 2 * size, channels);
+        store_gated(sum, tile.destination[0] + pair, j);
+#pragma GCC unroll 12
+        for (int r = 0; r < R; r++)
+            for (int v = 0; v < 2; v++) sum[r][v] = other[r][v];
+        accumulate<R>(sum, x + 3 * matrix, channels, panel + 3 * size, channels);
+        store_gated(sum, tile.destination[1] + pair, j);
     }
 
     template <int R>
-    void gate_rows(const LayerWeights& weights, int l, long p, long j, T* gated) {
-        Vector sum[R][2];
-        const ConditionerView<T>& view = views_[l];
+    static void clear(Vector (&sum)[R][2]) {
 #pragma GCC unroll 12
-        for (int r = 0; r < R; r++) {
-            const long c = network_.hold == 1 ? p + r : (p + r) / network_.hold;
-            const T* row = view.segment[c / SEGMENT - view.first] + c % SEGMENT * 2 * channels_ + j * PANEL;
-            sum[r][0] = load(row);
-            sum[r][1] = load(row + LANES);
-        }
-        const T* panel = static_cast<const T*>(weights.conv) + j * panel_size<T>(3 * channels_);
-        for (int tap = 0; tap < 3; tap++)
-            accumulate<R>(sum, input(l, p + (tap - 1) * weights.dilation).operand, channels_, panel + tap * panel_size<T>(channels_), channels_);
-#pragma GCC unroll 12
-        for (int r = 0; r < R; r++) store(gated + r * channels_ + j * LANES, scaled_gate<accuracy_of<T>>(sum[r][0], sum[r][1]));
+        for (int r = 0; r < R; r++) sum[r][0] = sum[r][1] = zero();
     }
 
     template <int R>
-    void output_rows(const Step<T>& step, const LayerWeights& weights, int l, long p, long j, const T* gated) {
-        const bool more = l + 1 < network_.layers;
-        Vector sum[R][2];
-        const Vector moved = more ? load(step.offset + (l + 1) * channels_ + j * LANES) : zero();
-        const Vector bias = load(weights.skip_bias + j * LANES);
+    static inline __attribute__((always_inline)) void store_gated(Vector (&sum)[R][2], T* const* rows, long j) {
 #pragma GCC unroll 12
-        for (int r = 0; r < R; r++) {
-            sum[r][0] = moved;
-            sum[r][1] = bias;
-        }
-        accumulate<R>(sum, gated, channels_, static_cast<const T*>(weights.output) + j * panel_size<T>(channels_), channels_);
-        const Vector half = broadcast(0.70710678f);
-#pragma GCC unroll 12
-        for (int r = 0; r < R; r++) {
-            float* total = skip(step, p + r) + j * LANES;
-            store(total, l == 0 ? sum[r][1] : add(load(total), sum[r][1]));
-            if (more) put(input(l + 1, p + r), j * LANES, fma(load(input(l, p + r).value + j * LANES), half, sum[r][0]));
-        }
+        for (int r = 0; r < R; r++) store(rows[r] + j * LANES, scaled_gate<accuracy_of<T>>(sum[r][0], sum[r][1]));
     }
 
-    void project_output(const Step<T>& step, float* output, Range range, float* scratch) {
+    // The next layer's inputs and the skip sums of R outputs, for the channels of vector j
+    template <int R>
+    void output_rows(const Step& step, int l, const Tile& tile, long row, long j) const {
+        const bool first = l == 0, more = l + 1 < network_.layers;
+        const long channels = channels_;
+        const Vector moved = more ? load(step.offset + (l + 1) * channels + j * LANES) : zero();
+        const Vector bias = load(network_.skip_sum_bias + j * LANES), half = broadcast(0.70710678f);
+        Vector sum[R][2];
+#pragma GCC unroll 12
+        for (int r = 0; r < R; r++) {
+            sum[r][0] = fma(load(tile.input[row + r] + j * LANES), half, moved);
+            sum[r][1] = first ? bias : load(tile.skip[row + r] + j * LANES);
+        }
+        const T* panel = static_cast<const T*>(network_.layer[l].output) + j * panel_size<T>(channels);
+        accumulate<R>(sum, tile.gated + row * channels, channels, panel, channels);
+        if (more)
+#pragma GCC unroll 12
+            for (int r = 0; r < R; r++) store(tile.next[row + r] + j * LANES, sum[r][0]);
+#pragma GCC unroll 12
+        for (int r = 0; r < R; r++) store(tile.skip[row + r] + j * LANES, sum[r][1]);
+    }
+
+    void project_output(const Step& step, float* output, Range range, float* scratch) {
         float* total = scratch;  // [TILE][C]
         float* hidden = total + TILE * channels_;  // [TILE][padded C]
         for (long begin = range.begin; begin < range.end; begin += TILE) {
@@ -472,10 +548,11 @@ private:
     const long channels_, block_;
     long margin_ = 0, reach_ = 0, capacity_;
     Conditioner<T> conditioner_;
-    std::vector<Step<T>> steps_;
-    Signal<T> signals_[2];                    // inputs of this layer and of the next
+    std::vector<Step> steps_;
+    Buffer<float> signals_[2];                // inputs of this layer and of the next
     std::vector<Range> inputs_;               // positions new to each layer, at last those of the network's output
     std::vector<ConditionerView<T>> views_;   // of each layer
+    std::vector<std::vector<long>> pairs_;    // of each layer, the first position of each
     std::vector<Buffer<float>> scratch_;      // of each thread
 };
 
@@ -483,19 +560,28 @@ private:
 
 extern "C" {
 
-// Null when memory or the type of arithmetic is missing.  ``offsets`` and the weights must outlive it.
-Evaluations* diffwave_open(const NetworkWeights* network, const float* offsets, long steps, long budget, long block, int half) try {
+// Null when memory or the type of arithmetic is missing.  The weights must outlive it.
+Evaluations* diffwave_open(const NetworkWeights* network, long budget, long block, int narrow) try {
 #if defined(__AVX512BF16__)
-    if (half) return new TypedEvaluations<bf16>(*network, offsets, steps, budget, block);
+    if (narrow) return new TypedEvaluations<bf16>(*network, budget, block);
 #endif
-    return half ? nullptr : new TypedEvaluations<float>(*network, offsets, steps, budget, block);
+    return narrow ? nullptr : new TypedEvaluations<float>(*network, budget, block);
 } catch (const std::bad_alloc&) {
     return nullptr;
 }
 
 void diffwave_close(Evaluations* evaluations) { delete evaluations; }
 
-// Both return a negative number when memory is missing.
+// The following return a negative number when memory is missing.
+
+// Begins an utterance in the memory of the one before.  ``offsets`` [steps][layers][C] must outlive it.
+long diffwave_restart(Evaluations* evaluations, const float* offsets, long steps) try {
+    evaluations->restart(offsets, steps);
+    return steps;
+} catch (const std::bad_alloc&) {
+    return -1;
+}
+
 long diffwave_condition(Evaluations* evaluations, const float* mels, long count) try {
     evaluations->condition(mels, count);
     return count;

@@ -1,0 +1,167 @@
+"""The native form of DiffWave agrees with PyTorch's, and gives a sample the same bits however the work is cut."""
+
+import copy
+
+import pytest
+import torch
+
+from vocoders.checkpoint import build_model
+from vocoders.fast.native.cpu import LEVELS, Unavailable, supported_levels
+from vocoders.fast.native.diffwave import NativeDiffWave
+from vocoders.fast.native.library import open_library
+from vocoders.features.mel import MelSpec
+
+SPEC = MelSpec(sample_rate=22050, n_fft=1024, win_size=1024, hop_size=256, n_mels=21, f_max=8000)
+AUTHORS = dict(
+    upsampler="per_layer",
+    gate="tanh_sigmoid",
+    step_frequencies="descending",
+    residual_includes_step=True,
+    weight_norm=True,
+)
+NETWORKS = {
+    "small": dict(channels=32, layers=6, dilation_cycle=3),
+    "authors": dict(channels=24, layers=7, dilation_cycle=6, **AUTHORS),
+    "folded": dict(channels=40, layers=4, dilation_cycle=3, fold=4, condition_every=16),
+    "held": dict(channels=8, layers=3, dilation_cycle=10, fold=2),
+    "one_layer": dict(channels=16, layers=1),
+}
+STEPS = [0.0, 3.7, 49.0]
+
+
+@pytest.fixture
+def library():
+    try:
+        return open_library()
+    except Unavailable as reason:
+        pytest.skip(str(reason))
+
+
+def make_network(name):
+    """Not as training finds it: nothing starts at zero."""
+    torch.manual_seed(1)
+    network = build_model({"name": "diffwave", **NETWORKS[name]}, SPEC).network.eval()
+    torch.nn.init.normal_(network.output_projection.weight, std=0.1)
+    for parameter in network.parameters():
+        if parameter.ndim == 1:
+            torch.nn.init.normal_(parameter, std=0.2)
+    return network
+
+
+@torch.no_grad()
+def make_input(network, frames):
+    """Upsampled mels and noisy samples of each step."""
+    generator = torch.Generator().manual_seed(frames)
+    mels = network.prepare(torch.randn(1, SPEC.n_mels, frames, generator=generator))
+    return mels, torch.randn(len(STEPS), frames * SPEC.hop_size, generator=generator)
+
+
+@torch.no_grad()
+def run_torch(network, mels, noisy):
+    """The truth, in float64, [steps, T]."""
+    network, steps = copy.deepcopy(network).double(), torch.tensor(STEPS)
+    return network(noisy.double(), [mel.double().expand(len(STEPS), -1, -1) for mel in mels], steps)
+
+
+def run_whole(native, mels, noisy):
+    evaluations = native.open(STEPS)
+    evaluations.condition(mels)
+    return torch.stack([evaluations.push(k, noisy[k], True) for k in range(len(STEPS))])
+
+
+def run_in_pieces(native, mels, noisy, frames_at_once):
+    """All steps side by side, as a sweep over the utterance: conditioner and samples come in pieces of whole frames."""
+    evaluations, output = native.open(STEPS), [[] for _ in STEPS]
+    rate, length = mels[0].shape[-1] * SPEC.hop_size // noisy.shape[-1], noisy.shape[-1] // SPEC.hop_size
+    for begin in range(0, length, frames_at_once):
+        end = min(begin + frames_at_once, length)
+        evaluations.condition([mel[..., begin * rate : end * rate] for mel in mels])
+        for k, pieces in enumerate(output):
+            piece = noisy[k, begin * SPEC.hop_size : end * SPEC.hop_size]
+            pieces.append(evaluations.push(k, piece, end == length))
+            given = sum(map(len, pieces))
+            assert given == (end * SPEC.hop_size if end == length else max(0, end * SPEC.hop_size - native.reach))
+    return torch.stack([torch.cat(pieces) for pieces in output])
+
+
+def snr(truth, found):
+    """In dB."""
+    power, error = truth.double().square().sum(), (truth - found).double().square().sum()
+    return float(10 * torch.log10(power / error))
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_agrees_with_the_truth_at_every_level(name, level):
+    if level not in supported_levels():
+        pytest.skip(f"this CPU has no {level}")
+    library, network = open_library(level), make_network(name)
+    for frames in (1, 2, 13):
+        mels, noisy = make_input(network, frames)
+        truth = run_torch(network, mels, noisy)
+        assert snr(truth, run_whole(NativeDiffWave(network, library, "float32"), mels, noisy)) > 120
+        if level == "avx512_bf16":
+            found = run_whole(NativeDiffWave(network, library, "bfloat16"), mels, noisy)
+            assert 40 < snr(truth, found) < 80  # it does round
+
+
+def precisions(library):
+    return ["float32", "bfloat16"] if library.level == "avx512_bf16" else ["float32"]
+
+
+@pytest.mark.parametrize("name", ["small", "authors", "folded", "held"])
+def test_bits_do_not_depend_on_how_the_work_is_cut(name, library):
+    network = make_network(name)
+    mels, noisy = make_input(network, 23)
+    for precision in precisions(library):
+        native = NativeDiffWave(network, library, precision)
+        whole = run_whole(native, mels, noisy)
+        for frames_at_once in (1, 3, 16):
+            assert torch.equal(run_in_pieces(native, mels, noisy, frames_at_once), whole)
+        for other in (dict(block=96), dict(block=517), dict(budget=0)):
+            assert torch.equal(
+                run_in_pieces(NativeDiffWave(network, library, precision, **other), mels, noisy, 5), whole
+            )
+
+
+def test_bits_do_not_depend_on_the_number_of_threads(library):
+    network = make_network("authors")
+    mels, noisy = make_input(network, 11)
+    for precision in precisions(library):
+        native = NativeDiffWave(network, library, precision)
+        alone, before = run_whole(native, mels, noisy), torch.get_num_threads()
+        try:
+            for threads in (2, 3):
+                torch.set_num_threads(threads)
+                assert torch.equal(run_whole(native, mels, noisy), alone)
+        finally:
+            torch.set_num_threads(before)
+
+
+def test_an_utterance_leaves_nothing_to_the_next(library):
+    network = make_network("small")
+    native = NativeDiffWave(network, library, "float32")
+    mels, noisy = make_input(network, 3)
+    expected = run_whole(native, mels, noisy)
+    abandoned = native.open(STEPS)
+    abandoned.condition(mels)
+    abandoned.push(1, torch.full([768], 1e30), False)
+    del abandoned
+    assert len(native.spare) == 1  # the memory it left is what the next one takes
+    assert torch.equal(run_whole(native, mels, noisy), expected)
+
+
+def test_an_output_looks_as_far_as_reach_says(library):
+    network = make_network("folded")
+    native = NativeDiffWave(network, library, "float32")
+    mels, noisy = make_input(network, 2)
+    changed = noisy.clone()
+    changed[:, 256] += 1
+    moved = (run_whole(native, mels, changed) != run_whole(native, mels, noisy)).any(0).nonzero()[:, 0]
+    assert moved.min() // 4 == (256 - native.reach) // 4 and moved.max() // 4 == (256 + native.reach) // 4
+
+
+def test_samples_without_conditioner_are_refused(library):
+    evaluations = NativeDiffWave(make_network("small"), library, "float32").open(STEPS)
+    with pytest.raises(ValueError, match="256 samples in 1s, conditioner for 0"):
+        evaluations.push(0, torch.zeros(256), False)
