@@ -53,7 +53,25 @@ struct Pairs {
 template <typename T>
 INLINE long pair_stride(int inputs) { return 4 * padded(inputs) + 64 / long(sizeof(T)); }
 
-INLINE long most_pairs(long positions, int dilation) { return positions / 2 + 2 * dilation + 1; }
+INLINE long most_pairs(long positions, int dilation) { return positions / 2 + 2 * dilation + REMAINDER; }
+
+// Rows up to the next multiple of REMAINDER: what is computed beyond ``count`` is not used.
+INLINE long rounded_up(long count) { return (count + REMAINDER - 1) / REMAINDER * REMAINDER; }
+
+// body.template operator()<R>(row) for rounded_up(count) rows.  Two thirds of ROWS still keep both multipliers busy, which
+// fewer do not: so 16 rows are 8 and 8, not 12 and 4.
+template <typename Body>
+INLINE void for_rounded_rows(long count, Body&& body) {
+    constexpr int PART = ROWS * 2 / 3;
+    for (long row = 0, left = rounded_up(count); left > 0;) {
+        if (left % ROWS == 0)
+            body.template operator()<ROWS>(row), row += ROWS, left -= ROWS;
+        else if (left >= PART)
+            body.template operator()<PART>(row), row += PART, left -= PART;
+        else
+            body.template operator()<REMAINDER>(row), row += REMAINDER, left -= REMAINDER;
+    }
+}
 
 constexpr int APART = 1 << 30;  // no position of any range
 
@@ -69,7 +87,7 @@ INLINE long list_pairs(Range range, int dilation, int* first) {
 
 // Inputs of all pairs: activate(position, channel) -> Vector, which counts as zero outside of ``held``.
 template <typename T, typename Activate>
-INLINE void transform(Pairs<T>& pairs, Range range, int dilation, int inputs, Range held, Activate&& activate) {
+__attribute__((noinline)) void transform(Pairs<T>& pairs, Range range, int dilation, int inputs, Range held, Activate&& activate) {
     pairs.count = list_pairs(range, dilation, pairs.first);
     const int width = padded(inputs);
     const auto value = [&](long t, int c) { return t >= held.begin && t < held.end ? activate(t, c) : zero(); };
@@ -129,17 +147,22 @@ INLINE void multiply_pairs(const Convolution& conv, const T* x, const T* panel, 
     write(sum, vectors, first, conv.dilation, range, out, column, result);
 }
 
+// Outputs of all pairs, for the positions in ``range``.
+template <typename T>
+__attribute__((noinline)) void multiply(const Convolution& conv, Range range, Pairs<T> pairs, Rows out, Result result) {
+    for (long pair = pairs.count; pair < rounded_up(pairs.count); pair++) pairs.first[pair] = APART;
+    const T* panel = static_cast<const T*>(conv.panels);
+    for (int column = 0; column < padded(conv.outputs); column += PANEL, panel += 4 * panel_size<T>(conv.inputs))
+        for_rounded_rows(pairs.count, [&]<int R>(long row) {
+            multiply_pairs<T, R>(conv, pairs.transformed + row * pair_stride<T>(conv.inputs), panel, pairs.first + row,
+                                 range, out, column, result);
+        });
+}
+
 // out[t] = or += the convolution at t of the activated signal, for t in ``range``.
 template <typename T, typename Activate>
 void convolve(const Convolution& conv, Range range, Range held, Activate&& activate, Pairs<T> pairs, Rows out,
               Result result) {
     transform(pairs, range, conv.dilation, conv.inputs, held, activate);
-    for (int i = 0; i < REMAINDER; i++) pairs.first[pairs.count + i] = APART;  // rounds the rows up
-    const long count = (pairs.count + REMAINDER - 1) / REMAINDER * REMAINDER;
-    const T* panel = static_cast<const T*>(conv.panels);
-    for (int column = 0; column < padded(conv.outputs); column += PANEL, panel += 4 * panel_size<T>(conv.inputs))
-        for_rows(0, count, [&]<int R>(long row) {
-            multiply_pairs<T, R>(conv, pairs.transformed + row * pair_stride<T>(conv.inputs), panel, pairs.first + row,
-                                 range, out, column, result);
-        });
+    multiply(conv, range, pairs, out, result);
 }
