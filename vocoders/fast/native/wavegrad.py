@@ -80,7 +80,7 @@ class NativeWaveGrad:
             raise Unavailable(f"this CPU's native kernels ({library.level}) have no bfloat16; choose float32")
         self.library = _declare(library)
         self.bfloat16 = precision == "bfloat16"
-        self.packer = Packer(16 if library.level.startswith("avx512") else 8)
+        self.packer = Packer(library.vector_lanes())
         self.hop_size = math.prod(block.factor for block in network.up)
         self.n_mels = network.mel_input.in_channels
         self._films = [(film.encoding_scale, film.frequency.double().cpu()) for film in network.films]

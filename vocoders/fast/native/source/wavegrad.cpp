@@ -48,9 +48,7 @@ struct UpStage {
     const Convolution* convolutions;
 };
 
-}  // namespace
-
-extern "C" struct Network {
+struct Network {
     int nearest;          // interpolation; else linear
     int channels;         // of the noisy speech
     int factors[STAGES];  // from level l + 1 to level l
@@ -61,8 +59,6 @@ extern "C" struct Network {
     const float* output;         // [3][channels], the taps of the last convolution, padded
     float output_bias;
 };
-
-namespace {
 
 // Memory handed out piece by piece; without a base it only counts.
 struct Arena {
@@ -137,18 +133,17 @@ __attribute__((noinline)) void project(const Linear& linear, Range range, Activa
     const int width = padded(linear.inputs);
     for (long t = range.begin; t < range.end; t++)
         for (int c = 0; c < width; c += LANES) store(operands + (t - range.begin) * width + c, activate(t, c));
-    const T* panel = static_cast<const T*>(linear.panels);
-    for (int column = 0; column < padded(linear.outputs); column += PANEL, panel += panel_size<T>(linear.inputs)) {
-        const int vectors = padded(linear.outputs) - column > LANES ? 2 : 1;
-        const Vector bias[2] = {load(linear.bias + column), load(linear.bias + column + LANES)};
+    for_panels(linear.outputs, [&]<int V>(int column) {
+        const T* panel = static_cast<const T*>(linear.panels) + column / PANEL * panel_size<T>(linear.inputs);
         for_rounded_rows(range.size(), [&]<int R>(long row) {
-            Vector sum[R][2];
-            for (int r = 0; r < R; r++) sum[r][0] = bias[0], sum[r][1] = bias[1];
+            Vector sum[R][V];
+            for (int r = 0; r < R; r++)
+                for (int v = 0; v < V; v++) sum[r][v] = load(linear.bias + column + v * LANES);
             accumulate(sum, operands + row * width, width, panel, linear.inputs);
             for (int r = 0; r < R; r++)
-                for (int v = 0; v < vectors; v++) store(out.at(range.begin + row + r) + column + v * LANES, sum[r][v]);
+                for (int v = 0; v < V; v++) store(out.at(range.begin + row + r) + column + v * LANES, sum[r][v]);
         });
-    }
+    });
 }
 
 // ---- the network

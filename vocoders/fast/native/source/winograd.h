@@ -108,55 +108,64 @@ __attribute__((noinline)) void transform(Pairs<T>& pairs, Range range, int dilat
 // What becomes of an output: it takes the place of what was in the row, or is added to it.
 enum Result { REPLACE, ADD };
 
-template <int R>
-INLINE void write(const Vector (&sum)[R][2], int vectors, const int* first, long shift, Range range, Rows out, int column,
+template <int R, int V>
+INLINE void write(const Vector (&sum)[R][V], const int* first, long shift, Range range, Rows out, int column,
                   Result result) {
     for (int r = 0; r < R; r++) {
         const long t = range.begin + first[r] + shift;
         if (t < range.begin || t >= range.end) continue;
         float* row = out.at(t) + column;
-        for (int v = 0; v < vectors; v++)
+        for (int v = 0; v < V; v++)
             store(row + v * LANES, result == ADD ? add(load(row + v * LANES), sum[r][v]) : sum[r][v]);
     }
 }
 
-template <typename T, int R>
+// R pairs and V vectors of a panel's outputs, from ``column`` on.
+template <typename T, int R, int V>
 INLINE void multiply_pairs(const Convolution& conv, const T* x, const T* panel, const int* first, Range range, Rows out,
                            int column, Result result) {
-    const int width = padded(conv.inputs), vectors = padded(conv.outputs) - column > LANES ? 2 : 1;
+    const int width = padded(conv.inputs);
     const long stride = pair_stride<T>(conv.inputs), size = panel_size<T>(conv.inputs);
-    const Vector bias[2] = {load(conv.bias + column), load(conv.bias + column + LANES)};
-    Vector sum[R][2], middle[R][2];
-    for (int r = 0; r < R; r++)
-        for (int v = 0; v < 2; v++) sum[r][v] = bias[v];
+    Vector sum[R][V], middle[R][V];
+    const auto each = [](auto&& body) {
+        for (int r = 0; r < R; r++)
+            for (int v = 0; v < V; v++) body(r, v);
+    };
+    each([&](int r, int v) { sum[r][v] = load(conv.bias + column + v * LANES); });
     accumulate(sum, x, stride, panel, conv.inputs);
-    for (int r = 0; r < R; r++)
-        for (int v = 0; v < 2; v++) middle[r][v] = sum[r][v], sum[r][v] = zero();
+    each([&](int r, int v) { middle[r][v] = sum[r][v], sum[r][v] = zero(); });
     accumulate(sum, x + width, stride, panel + size, conv.inputs);
-    for (int r = 0; r < R; r++)
-        for (int v = 0; v < 2; v++) {
-            const Vector difference = sum[r][v];
-            sum[r][v] = add(middle[r][v], difference);
-            middle[r][v] = subtract(middle[r][v], difference);
-        }
+    each([&](int r, int v) {
+        const Vector difference = sum[r][v];
+        sum[r][v] = add(middle[r][v], difference);
+        middle[r][v] = subtract(middle[r][v], difference);
+    });
     accumulate(sum, x + 2 * width, stride, panel + 2 * size, conv.inputs);
-    write(sum, vectors, first, 0, range, out, column, result);
-    for (int r = 0; r < R; r++)
-        for (int v = 0; v < 2; v++) sum[r][v] = middle[r][v];
+    write(sum, first, 0, range, out, column, result);
+    each([&](int r, int v) { sum[r][v] = middle[r][v]; });
     accumulate(sum, x + 3 * width, stride, panel + 3 * size, conv.inputs);
-    write(sum, vectors, first, conv.dilation, range, out, column, result);
+    write(sum, first, conv.dilation, range, out, column, result);
+}
+
+// body.template operator()<V>(column) for each panel of outputs, V being how many of its two vectors are not empty.
+template <typename Body>
+INLINE void for_panels(int outputs, Body&& body) {
+    int column = 0;
+    for (; column + LANES < outputs; column += PANEL) body.template operator()<2>(column);
+    if (column < outputs) body.template operator()<1>(column);
 }
 
 // Outputs of all pairs, for the positions in ``range``.
 template <typename T>
 __attribute__((noinline)) void multiply(const Convolution& conv, Range range, Pairs<T> pairs, Rows out, Result result) {
     for (long pair = pairs.count; pair < rounded_up(pairs.count); pair++) pairs.first[pair] = APART;
-    const T* panel = static_cast<const T*>(conv.panels);
-    for (int column = 0; column < padded(conv.outputs); column += PANEL, panel += 4 * panel_size<T>(conv.inputs))
+    for_panels(conv.outputs, [&]<int V>(int column) {
+        const T* panel = static_cast<const T*>(conv.panels) + column / PANEL * 4 * panel_size<T>(conv.inputs);
         for_rounded_rows(pairs.count, [&]<int R>(long row) {
-            multiply_pairs<T, R>(conv, pairs.transformed + row * pair_stride<T>(conv.inputs), panel, pairs.first + row,
-                                 range, out, column, result);
+            multiply_pairs<T, R, V>(conv, pairs.transformed + row * pair_stride<T>(conv.inputs), panel,
+                                    pairs.first + row, range, out, column, result);
         });
+    });
 }
 
 // out[t] = or += the convolution at t of the activated signal, for t in ``range``.
