@@ -14,6 +14,7 @@ from vocoders.fast.native.panel import pack
 WINOGRAD = torch.tensor([[0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [1.0, 0.0, 0.0], [0.0, 0.0, -1.0]], dtype=torch.float64)
 MEL_REACH = 1  # frames beside a frame that ``condition`` needs
 STAGES = 5
+SPARE_ROWS = 3  # a product's rows are rounded up to a multiple of 4
 
 
 class Linear(Structure):
@@ -79,7 +80,7 @@ class NativeWaveGrad:
             raise Unavailable(f"this CPU's native kernels ({library.level}) have no bfloat16; choose float32")
         self.library = _declare(library)
         self.bfloat16 = precision == "bfloat16"
-        self.packer = Packer(16 if library.level.startswith("avx512") else 8)
+        self.packer = Packer(library.vector_lanes())
         self.hop_size = math.prod(block.factor for block in network.up)
         self.n_mels = network.mel_input.in_channels
         self._films = [(film.encoding_scale, film.frequency.double().cpu()) for film in network.films]
@@ -141,13 +142,13 @@ class NativeWaveGrad:
         return torch.cat(codes)
 
     def _project(self, linear, x, activated=False):
-        x = self.packer.pad(x).contiguous()
-        out = x.new_empty(len(x), self.packer.padded(linear.outputs))
-        scratch = torch.empty_like(x)
+        x, rows = self.packer.pad(x).contiguous(), len(x)
+        scratch = x.new_empty(rows + SPARE_ROWS, x.shape[1])
+        out = x.new_empty(rows + SPARE_ROWS, self.packer.padded(linear.outputs))
         self.library.wavegrad_project(
-            ctypes.byref(linear), activated, len(x), x.data_ptr(), scratch.data_ptr(), out.data_ptr()
+            ctypes.byref(linear), activated, rows, x.data_ptr(), scratch.data_ptr(), out.data_ptr()
         )
-        return out
+        return out[:rows]
 
     def _pack(self, network):
         dtype = torch.bfloat16 if self.bfloat16 else torch.float32

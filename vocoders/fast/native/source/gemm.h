@@ -22,16 +22,17 @@ constexpr long panel_size(int depth) {
     return long(PANEL) * (sizeof(T) == 2 ? depth + depth % 2 : depth);
 }
 
-// sum[r][v] += x[r * stride + 0 ... depth - 1] times vector v of the panel, for R rows
-template <int R>
-INLINE void accumulate(Vector (&sum)[R][2], const float* x, long stride, const float* panel, int depth) {
+// sum[r][v] += x[r * stride + 0 ... depth - 1] times vector v of the panel, for R rows and V vectors: 2, or 1 where a last
+// panel is half empty
+template <int R, int V>
+INLINE void accumulate(Vector (&sum)[R][V], const float* x, long stride, const float* panel, int depth) {
     for (int k = 0; k < depth; k++, panel += PANEL) {
-        const Vector first = load(panel), second = load(panel + LANES);
+        const Vector first = load(panel), second = V == 2 ? load(panel + LANES) : zero();
 #pragma GCC unroll 12
         for (int r = 0; r < R; r++) {
             const Vector input = broadcast(x[r * stride + k]);
             sum[r][0] = fma(input, first, sum[r][0]);
-            sum[r][1] = fma(input, second, sum[r][1]);
+            if (V == 2) sum[r][V - 1] = fma(input, second, sum[r][V - 1]);
         }
     }
 }
@@ -39,18 +40,18 @@ INLINE void accumulate(Vector (&sum)[R][2], const float* x, long stride, const f
 #if defined(__AVX512BF16__)
 
 // x holds ``depth`` values rounded up to an even number; that of the padding is any finite one.
-template <int R>
-INLINE void accumulate(Vector (&sum)[R][2], const bf16* x, long stride, const bf16* panel, int depth) {
+template <int R, int V>
+INLINE void accumulate(Vector (&sum)[R][V], const bf16* x, long stride, const bf16* panel, int depth) {
     for (int k = 0; k < depth; k += 2, panel += 2 * PANEL) {
         const __m512bh first = reinterpret_cast<__m512bh>(_mm512_loadu_si512(panel));
-        const __m512bh second = reinterpret_cast<__m512bh>(_mm512_loadu_si512(panel + PANEL));
+        const __m512bh second = reinterpret_cast<__m512bh>(_mm512_loadu_si512(panel + (V == 2 ? PANEL : 0)));
 #pragma GCC unroll 12
         for (int r = 0; r < R; r++) {
             int pair;
             __builtin_memcpy(&pair, x + r * stride + k, sizeof pair);
             const __m512bh inputs = reinterpret_cast<__m512bh>(_mm512_set1_epi32(pair));
             sum[r][0] = _mm512_dpbf16_ps(sum[r][0], inputs, first);
-            sum[r][1] = _mm512_dpbf16_ps(sum[r][1], inputs, second);
+            if (V == 2) sum[r][V - 1] = _mm512_dpbf16_ps(sum[r][V - 1], inputs, second);
         }
     }
 }

@@ -48,9 +48,7 @@ struct UpStage {
     const Convolution* convolutions;
 };
 
-}  // namespace
-
-extern "C" struct Network {
+struct Network {
     int nearest;          // interpolation; else linear
     int channels;         // of the noisy speech
     int factors[STAGES];  // from level l + 1 to level l
@@ -61,8 +59,6 @@ extern "C" struct Network {
     const float* output;         // [3][channels], the taps of the last convolution, padded
     float output_bias;
 };
-
-namespace {
 
 // Memory handed out piece by piece; without a base it only counts.
 struct Arena {
@@ -75,11 +71,11 @@ struct Arena {
         return base ? piece : nullptr;
     }
     Rows rows(Range range, int channels) {
-        return {take<float>(range.size() * padded(channels)), range, padded(channels)};
+        return {take<float>(rounded_up(range.size()) * padded(channels)), range, padded(channels)};
     }
     template <typename T>
     Pairs<T> pairs(long positions, int dilation, int inputs) {
-        const long count = most_pairs(positions, dilation) + REMAINDER;
+        const long count = most_pairs(positions, dilation);
         return {take<T>(count * pair_stride<T>(inputs)), take<int>(count), 0};
     }
 };
@@ -106,7 +102,7 @@ Range low_range(Range range, int factor, Range bounds) {
 }
 
 // out[t] += the upsampled signal at t + shift, where that is in the window; ``column`` of its rows
-void add_upsampled(Rows low, int column, long shift, int factor, bool nearest, Range window, Range low_window, Range range,
+__attribute__((noinline)) void add_upsampled(Rows low, int column, long shift, int factor, bool nearest, Range window, Range low_window, Range range,
                    int channels, Rows out) {
     for (long t = range.begin; t < range.end; t++) {
         if (t + shift < window.begin || t + shift >= window.end) continue;
@@ -130,24 +126,24 @@ void downsample(Rows high, int factor, bool nearest, Range range, int channels, 
 
 // ---- products without neighbours
 
-// out[t] = or += weight * activate(t, .) + bias; ``operands`` is scratch of range.size() padded rows
+// out[t] = weight * activate(t, .) + bias, for all rows of out; ``operands`` is scratch.  Both have memory for
+// rounded_up() rows.
 template <typename T, typename Activate>
-void project(const Linear& linear, Range range, Activate&& activate, T* operands, Rows out) {
+__attribute__((noinline)) void project(const Linear& linear, Range range, Activate&& activate, T* operands, Rows out) {
     const int width = padded(linear.inputs);
     for (long t = range.begin; t < range.end; t++)
         for (int c = 0; c < width; c += LANES) store(operands + (t - range.begin) * width + c, activate(t, c));
-    const T* panel = static_cast<const T*>(linear.panels);
-    for (int column = 0; column < padded(linear.outputs); column += PANEL, panel += panel_size<T>(linear.inputs)) {
-        const int vectors = padded(linear.outputs) - column > LANES ? 2 : 1;
-        const Vector bias[2] = {load(linear.bias + column), load(linear.bias + column + LANES)};
-        for_rows(0, range.size(), [&]<int R>(long row) {
-            Vector sum[R][2];
-            for (int r = 0; r < R; r++) sum[r][0] = bias[0], sum[r][1] = bias[1];
+    for_panels(linear.outputs, [&]<int V>(int column) {
+        const T* panel = static_cast<const T*>(linear.panels) + column / PANEL * panel_size<T>(linear.inputs);
+        for_rounded_rows(range.size(), [&]<int R>(long row) {
+            Vector sum[R][V];
+            for (int r = 0; r < R; r++)
+                for (int v = 0; v < V; v++) sum[r][v] = load(linear.bias + column + v * LANES);
             accumulate(sum, operands + row * width, width, panel, linear.inputs);
             for (int r = 0; r < R; r++)
-                for (int v = 0; v < vectors; v++) store(out.at(range.begin + row + r) + column + v * LANES, sum[r][v]);
+                for (int v = 0; v < V; v++) store(out.at(range.begin + row + r) + column + v * LANES, sum[r][v]);
         });
-    }
+    });
 }
 
 // ---- the network
@@ -178,7 +174,7 @@ struct Evaluation {
     }
 
     // Signal going down at a level, for a range: at level 0 it is made of the noisy speech, in ``scratch``.
-    Rows descending(int level, Range range, Rows scratch) const {
+    __attribute__((noinline)) Rows descending(int level, Range range, Rows scratch) const {
         if (level > 0) return down[level];
         scratch.range = range;
         const int width = padded(net.channels);
@@ -207,7 +203,7 @@ struct Evaluation {
         Rows y = arena.rows(widest, stage.channels), z = arena.rows(widest, stage.channels);
         const Range high = {widest.begin * factor, widest.end * factor};
         Rows scratch = level == 1 ? arena.rows(high, inputs) : Rows{};
-        T* operands = arena.take<T>(widest.size() * padded(inputs));
+        T* operands = arena.take<T>(rounded_up(widest.size()) * padded(inputs));
         const Pairs<T> pairs = arena.pairs<T>(widest.size(), 4, std::max(inputs, stage.channels));
         if (!arena.base) return count(arena);
 
@@ -255,7 +251,7 @@ struct Evaluation {
         T* operands = nullptr;
         if (level < STAGES - 1) {
             taps = arena.rows(low, 3 * width), residual = arena.rows(low, channels);
-            operands = arena.take<T>(low.size() * padded(inputs));
+            operands = arena.take<T>(rounded_up(low.size()) * padded(inputs));
         } else {
             residual.data += 3 * width;
         }
@@ -319,7 +315,7 @@ struct Evaluation {
     }
 
     // The last convolution, to one channel.
-    void finish(Range tile, Rows x) const {
+    __attribute__((noinline)) void finish(Range tile, Rows x) const {
         for (long t = tile.begin; t < tile.end; t++) {
             Vector sum = zero();
             for (int tap = 0; tap < 3; tap++) {
@@ -345,7 +341,7 @@ struct Evaluation {
         const long channels = std::max(net.up[STAGES - 1 - level].channels, level ? net.down[level - 1].channels : 0);
         return std::max(96L, TILE_BYTES / (channels * 24));
     }
-    static constexpr long TILE_BYTES = 1536 << 10;
+    static constexpr long TILE_BYTES = 3 << 20;
 
     template <typename Body>
     void for_tiles(int level, char* scratch, int threads, Body&& body) const {
@@ -393,7 +389,8 @@ extern "C" long wavegrad_evaluate(int bfloat16, const Network* net, const float*
     return evaluate<float>(*net, noisy, conditioner, encoding, start, frames, predicted, workspace, threads);
 }
 
-// out [rows][outputs] = weight * x + bias for x [rows][inputs], or for leaky_relu(x); all padded, in float32
+// out [rows][outputs] = weight * x + bias for x [rows][inputs], or for leaky_relu(x); all padded, in float32;
+// memory for rounded_up(rows)
 extern "C" void wavegrad_project(const Linear* linear, int activated, long rows, float* x, float* operands, float* out) {
     const Rows from{x, {0, rows}, padded(linear->inputs)};
     const Rows to{out, {0, rows}, padded(linear->outputs)};

@@ -53,7 +53,25 @@ struct Pairs {
 template <typename T>
 INLINE long pair_stride(int inputs) { return 4 * padded(inputs) + 64 / long(sizeof(T)); }
 
-INLINE long most_pairs(long positions, int dilation) { return positions / 2 + 2 * dilation + 1; }
+INLINE long most_pairs(long positions, int dilation) { return positions / 2 + 2 * dilation + REMAINDER; }
+
+// Rows up to the next multiple of REMAINDER: what is computed beyond ``count`` is not used.
+INLINE long rounded_up(long count) { return (count + REMAINDER - 1) / REMAINDER * REMAINDER; }
+
+// body.template operator()<R>(row) for rounded_up(count) rows.  Two thirds of ROWS still keep both multipliers busy, which
+// fewer do not: so 16 rows are 8 and 8, not 12 and 4.
+template <typename Body>
+INLINE void for_rounded_rows(long count, Body&& body) {
+    constexpr int PART = ROWS * 2 / 3;
+    for (long row = 0, left = rounded_up(count); left > 0;) {
+        if (left % ROWS == 0)
+            body.template operator()<ROWS>(row), row += ROWS, left -= ROWS;
+        else if (left >= PART)
+            body.template operator()<PART>(row), row += PART, left -= PART;
+        else
+            body.template operator()<REMAINDER>(row), row += REMAINDER, left -= REMAINDER;
+    }
+}
 
 constexpr int APART = 1 << 30;  // no position of any range
 
@@ -69,7 +87,7 @@ INLINE long list_pairs(Range range, int dilation, int* first) {
 
 // Inputs of all pairs: activate(position, channel) -> Vector, which counts as zero outside of ``held``.
 template <typename T, typename Activate>
-INLINE void transform(Pairs<T>& pairs, Range range, int dilation, int inputs, Range held, Activate&& activate) {
+__attribute__((noinline)) void transform(Pairs<T>& pairs, Range range, int dilation, int inputs, Range held, Activate&& activate) {
     pairs.count = list_pairs(range, dilation, pairs.first);
     const int width = padded(inputs);
     const auto value = [&](long t, int c) { return t >= held.begin && t < held.end ? activate(t, c) : zero(); };
@@ -90,43 +108,64 @@ INLINE void transform(Pairs<T>& pairs, Range range, int dilation, int inputs, Ra
 // What becomes of an output: it takes the place of what was in the row, or is added to it.
 enum Result { REPLACE, ADD };
 
-template <int R>
-INLINE void write(const Vector (&sum)[R][2], int vectors, const int* first, long shift, Range range, Rows out, int column,
+template <int R, int V>
+INLINE void write(const Vector (&sum)[R][V], const int* first, long shift, Range range, Rows out, int column,
                   Result result) {
     for (int r = 0; r < R; r++) {
         const long t = range.begin + first[r] + shift;
         if (t < range.begin || t >= range.end) continue;
         float* row = out.at(t) + column;
-        for (int v = 0; v < vectors; v++)
+        for (int v = 0; v < V; v++)
             store(row + v * LANES, result == ADD ? add(load(row + v * LANES), sum[r][v]) : sum[r][v]);
     }
 }
 
-template <typename T, int R>
+// R pairs and V vectors of a panel's outputs, from ``column`` on.
+template <typename T, int R, int V>
 INLINE void multiply_pairs(const Convolution& conv, const T* x, const T* panel, const int* first, Range range, Rows out,
                            int column, Result result) {
-    const int width = padded(conv.inputs), vectors = padded(conv.outputs) - column > LANES ? 2 : 1;
+    const int width = padded(conv.inputs);
     const long stride = pair_stride<T>(conv.inputs), size = panel_size<T>(conv.inputs);
-    const Vector bias[2] = {load(conv.bias + column), load(conv.bias + column + LANES)};
-    Vector sum[R][2], middle[R][2];
-    for (int r = 0; r < R; r++)
-        for (int v = 0; v < 2; v++) sum[r][v] = bias[v];
+    Vector sum[R][V], middle[R][V];
+    const auto each = [](auto&& body) {
+        for (int r = 0; r < R; r++)
+            for (int v = 0; v < V; v++) body(r, v);
+    };
+    each([&](int r, int v) { sum[r][v] = load(conv.bias + column + v * LANES); });
     accumulate(sum, x, stride, panel, conv.inputs);
-    for (int r = 0; r < R; r++)
-        for (int v = 0; v < 2; v++) middle[r][v] = sum[r][v], sum[r][v] = zero();
+    each([&](int r, int v) { middle[r][v] = sum[r][v], sum[r][v] = zero(); });
     accumulate(sum, x + width, stride, panel + size, conv.inputs);
-    for (int r = 0; r < R; r++)
-        for (int v = 0; v < 2; v++) {
-            const Vector difference = sum[r][v];
-            sum[r][v] = add(middle[r][v], difference);
-            middle[r][v] = subtract(middle[r][v], difference);
-        }
+    each([&](int r, int v) {
+        const Vector difference = sum[r][v];
+        sum[r][v] = add(middle[r][v], difference);
+        middle[r][v] = subtract(middle[r][v], difference);
+    });
     accumulate(sum, x + 2 * width, stride, panel + 2 * size, conv.inputs);
-    write(sum, vectors, first, 0, range, out, column, result);
-    for (int r = 0; r < R; r++)
-        for (int v = 0; v < 2; v++) sum[r][v] = middle[r][v];
+    write(sum, first, 0, range, out, column, result);
+    each([&](int r, int v) { sum[r][v] = middle[r][v]; });
     accumulate(sum, x + 3 * width, stride, panel + 3 * size, conv.inputs);
-    write(sum, vectors, first, conv.dilation, range, out, column, result);
+    write(sum, first, conv.dilation, range, out, column, result);
+}
+
+// body.template operator()<V>(column) for each panel of outputs, V being how many of its two vectors are not empty.
+template <typename Body>
+INLINE void for_panels(int outputs, Body&& body) {
+    int column = 0;
+    for (; column + LANES < outputs; column += PANEL) body.template operator()<2>(column);
+    if (column < outputs) body.template operator()<1>(column);
+}
+
+// Outputs of all pairs, for the positions in ``range``.
+template <typename T>
+__attribute__((noinline)) void multiply(const Convolution& conv, Range range, Pairs<T> pairs, Rows out, Result result) {
+    for (long pair = pairs.count; pair < rounded_up(pairs.count); pair++) pairs.first[pair] = APART;
+    for_panels(conv.outputs, [&]<int V>(int column) {
+        const T* panel = static_cast<const T*>(conv.panels) + column / PANEL * 4 * panel_size<T>(conv.inputs);
+        for_rounded_rows(pairs.count, [&]<int R>(long row) {
+            multiply_pairs<T, R, V>(conv, pairs.transformed + row * pair_stride<T>(conv.inputs), panel,
+                                    pairs.first + row, range, out, column, result);
+        });
+    });
 }
 
 // out[t] = or += the convolution at t of the activated signal, for t in ``range``.
@@ -134,12 +173,5 @@ template <typename T, typename Activate>
 void convolve(const Convolution& conv, Range range, Range held, Activate&& activate, Pairs<T> pairs, Rows out,
               Result result) {
     transform(pairs, range, conv.dilation, conv.inputs, held, activate);
-    for (int i = 0; i < REMAINDER; i++) pairs.first[pairs.count + i] = APART;  // rounds the rows up
-    const long count = (pairs.count + REMAINDER - 1) / REMAINDER * REMAINDER;
-    const T* panel = static_cast<const T*>(conv.panels);
-    for (int column = 0; column < padded(conv.outputs); column += PANEL, panel += 4 * panel_size<T>(conv.inputs))
-        for_rows(0, count, [&]<int R>(long row) {
-            multiply_pairs<T, R>(conv, pairs.transformed + row * pair_stride<T>(conv.inputs), panel, pairs.first + row,
-                                 range, out, column, result);
-        });
+    multiply(conv, range, pairs, out, result);
 }
