@@ -28,7 +28,7 @@ SOURCE = Path(__file__).with_name("source")
 MAPS = Path("/proc/self/maps")
 # -ffp-contract=off: a fused multiply-add only where the code says so, hence the same rounding in every loop
 FLAGS = [
-    "-std=c++17",
+    "-std=c++2a",
     "-O3",
     "-fPIC",
     "-fopenmp",

@@ -6,7 +6,7 @@ import torch
 def pack(weight, lanes, dtype):
     """weight [N, K] as panels of two vectors of outputs, flat: [N', K, 2 lanes], zeros where there is no output.
 
-    ``dtype`` is float32, or bfloat16, whose neighbouring inputs lie in pairs: [N', K / 2, 2 lanes, 2], K even by a zero.
+    ``dtype`` is float32, or bfloat16, where neighbouring inputs lie in pairs: [N', K / 2, 2 lanes, 2]; K is made even.
     """
     outputs, inputs = weight.shape
     width, group = 2 * lanes, 2 if dtype == torch.bfloat16 else 1

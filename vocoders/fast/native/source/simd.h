@@ -73,6 +73,8 @@ INLINE void store(bf16* p, Vector x) {
 
 #endif
 
+INLINE void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
+
 // ---- functions.  Exact ones err by about 1e-7 of the result, rough ones by 1e-4: less than bfloat16 rounds by.
 
 enum Accuracy { EXACT, ROUGH };
