@@ -6,12 +6,63 @@ import math
 import torch
 from torch.nn.functional import pad
 
+from vocoders.fast.native.cpu import Unavailable
 from vocoders.fast.native.memory import allocate
 from vocoders.fast.native.panel import pack
 
-FILTER_SCALE, GATE_SCALE = -2 / math.log(2), -1 / math.log(2)  # what scaled_gate of source/simd.h wants of its arguments
+FILTER_SCALE, GATE_SCALE = (
+    -2 / math.log(2),
+    -1 / math.log(2),
+)  # for scaled_gate of source/simd.h
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 LANES = {"avx2": 8, "avx512": 16, "avx512_bf16": 16}
+MOST_ROWS, MOST_OUTPUTS = 12, 32  # that any level computes together
+
+
+class NativeUpsampling:
+    """A ``MelUpsampling`` that gives what ``NativeWaveGlow.run`` reads, and compiles nothing for each new length.
+
+    It computes in float32; ``precision`` is that of the result.
+    """
+
+    def __init__(self, upsample, library, precision):
+        conv, phases = upsample.conv, upsample.phases
+        self.dtype = _dtype(library, precision)
+        self.bands, _, width = conv.weight.shape
+        overlap = width // conv.stride[0]
+        self.reach = overlap - 1
+        """Frames before one that decide what it becomes."""
+        self.positions = conv.stride[0] // phases  # rows that a frame becomes
+        self.channels = _even(upsample.channels)
+        with torch.no_grad():
+            taps = conv.weight.unflatten(2, (overlap, -1, phases)).permute(3, 1, 4, 2, 0)  # [position, band, phase, ...
+            weight = self._padded(taps.flip(3).flatten(3).flatten(1, 2))  # the oldest frame first
+            self._weight = pack(weight, LANES[library.level], torch.float32)
+            bias = self._padded(conv.bias[:, None].expand(self.positions, -1, phases).flatten(1)[..., None])
+            self._bias = pad(bias[:, 0], (0, -len(bias) % MOST_OUTPUTS))
+        self._upsampling = _Upsampling(
+            bands=self.bands,
+            overlap=overlap,
+            outputs=len(weight),
+            weight=self._weight.data_ptr(),
+            bias=self._bias.data_ptr(),
+        )
+        self._upsample = library[f"waveglow_upsample_{precision}"]
+        pointer, number = ctypes.c_void_p, ctypes.c_long
+        self._upsample.argtypes, self._upsample.restype = [pointer, pointer, number, pointer, number], None
+
+    def run(self, mel):
+        """[C, L] float32 -> [L * positions, channels]; zeros stand for frames before the first."""
+        frames = mel.shape[1]
+        rows = pad(mel.t(), (0, 0, self.reach, MOST_ROWS)).contiguous()
+        result = torch.empty(frames * self.positions, self.channels, dtype=self.dtype)
+        pointers = ctypes.byref(self._upsampling), rows.data_ptr(), frames, result.data_ptr()
+        self._upsample(*pointers, torch.get_num_threads())
+        return result
+
+    def _padded(self, weight):
+        """[positions, channels, K] -> [positions * channels, K], channels even by a zero."""
+        return pad(weight, (0, 0, 0, self.channels - weight.shape[1])).flatten(0, 1)
 
 
 class NativeWaveGlow:
@@ -24,7 +75,7 @@ class NativeWaveGlow:
     """
 
     def __init__(self, network, library, precision="float32"):
-        self.dtype = DTYPES[precision]
+        self.dtype = _dtype(library, precision)
         self.groups = network.groups
         self.condition_channels = network.couplings[0].network.layers[0].condition.weight.shape[1]
         self.reach = sum(layer.conv.dilation[0] for layer in network.couplings[0].network.layers)
@@ -88,10 +139,21 @@ class NativeWaveGlow:
         return result
 
 
+def _dtype(library, precision):
+    if precision == "bfloat16" and library.level != "avx512_bf16":
+        raise Unavailable(f"native kernels for {library.level} compute in float32 only, not in bfloat16")
+    return DTYPES[precision]
+
+
+class _Upsampling(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_long) for name in ("bands", "overlap", "outputs")] + [
+        (name, ctypes.c_void_p) for name in ("weight", "bias")
+    ]
+
+
 class _Layer(ctypes.Structure):
     _fields_ = [("dilation", ctypes.c_long)] + [
-        (name, ctypes.c_void_p)
-        for name in ("conv", "taps", "condition", "bias", "residual", "residual_bias", "output")
+        (name, ctypes.c_void_p) for name in ("conv", "taps", "condition", "bias", "residual", "residual_bias", "output")
     ]
 
 
@@ -165,8 +227,10 @@ class _Step:
     def _gate_panels(self, weight):
         """[2 C, K], filter channels and then gate channels -> in panels of ``lanes`` of each, scaled for the gate."""
         filter_, gate = (pad(half, (0, 0, 0, -len(half) % self.lanes)) for half in weight.chunk(2))
-        panels = [(scale * half).unflatten(0, (-1, self.lanes)) for scale, half in
-                  ((FILTER_SCALE, filter_), (GATE_SCALE, gate))]
+        panels = [
+            (scale * half).unflatten(0, (-1, self.lanes))
+            for scale, half in ((FILTER_SCALE, filter_), (GATE_SCALE, gate))
+        ]
         return torch.stack(panels, 1).flatten(0, 2)
 
     def _pack(self, weight, dtype=None):

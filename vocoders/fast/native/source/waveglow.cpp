@@ -70,8 +70,8 @@ template <typename T>
 struct Window {
     long start;      // its first position, counted from the beginning of the signal
     long positions;
-    long groups;         // channels of a position
-    long hold;           // positions that a row of the condition holds for
+    long groups;     // channels of a position
+    long hold;       // positions that a row of the condition holds for
     const float* signal;  // [positions][groups]; the flow's channels are the last 2 kept
     float* result;        // [positions][groups]
     const T* condition;   // [positions / hold][condition channels]
@@ -95,7 +95,7 @@ struct Arena {
 // Pairs that a thread takes at a time, and their operands: rows of t, then rows of t + d, each up to a whole block.
 template <typename T>
 struct Tile {
-    static constexpr long PAIRS = sizeof(T) == 2 ? 96 : 48;  // operands of 256 channels fill half of an L2 of 1 MiB
+    static constexpr long PAIRS = sizeof(T) == 2 ? 72 : 36;  // operands of 256 channels fill half of an L2 of 1 MiB
 
     long pairs, rows;   // in use; rows: pairs rounded up to whole blocks
     long* position;     // [2 rows] in the window
@@ -142,6 +142,14 @@ struct Buffers {
 };
 
 using Sums = Vector[ROWS][2];
+
+void fill(Sums& sum, const float* bias) {
+    const Vector first = load(bias), second = load(bias + LANES);
+    for (int r = 0; r < ROWS; r++) {
+        sum[r][0] = first;
+        sum[r][1] = second;
+    }
+}
 
 // A block of rows and a panel.  Not inlined: what its callers keep in registers would push sums out of them.
 template <typename T>
@@ -401,14 +409,6 @@ private:
             for (long row = 0; row < all; row++) result[row] += flow.unmixing[row * all + c] * value;
         }
     }
-
-    static void fill(Sums& sum, const float* bias) {
-        const Vector first = load(bias), second = load(bias + LANES);
-        for (int r = 0; r < ROWS; r++) {
-            sum[r][0] = first;
-            sum[r][1] = second;
-        }
-    }
 };
 
 template <typename T>
@@ -418,14 +418,51 @@ void run_step(const Flow<T>& flow, const Window<T>& window) {
     step.run();
 }
 
+// The transposed convolution of the mel: what a frame becomes is one product with it and the frames before it.
+struct Upsampling {
+    long bands;
+    long overlap;         // frames that decide what one becomes, itself included
+    long outputs;         // all the channels of all the positions of a frame
+    const float* weight;  // [panels][overlap bands][PANEL], the oldest frame first
+    const float* bias;    // [panels][PANEL]
+};
+
+// mel [overlap - 1 + frames + ROWS][bands], zeros before and after -> result [frames][outputs]
+template <typename T>
+void upsample(const Upsampling& upsampling, const float* mel, long frames, T* result, long threads) {
+    const long depth = upsampling.overlap * upsampling.bands;
+#pragma omp parallel for num_threads(threads)
+    for (long output = 0; output < upsampling.outputs; output += PANEL) {
+        const long width = std::min(long(PANEL), upsampling.outputs - output);
+        for (long frame = 0; frame < frames; frame += ROWS) {
+            Sums sum;
+            fill(sum, upsampling.bias + output);
+            multiply_add(sum, mel + frame * upsampling.bands, upsampling.bands, upsampling.weight + output * depth,
+                         depth);
+            for (long r = 0; r < std::min(long(ROWS), frames - frame); r++) {
+                T row[PANEL];
+                store(row, sum[r][0]);
+                store(row + LANES, sum[r][1]);
+                std::copy_n(row, width, result + (frame + r) * upsampling.outputs + output);
+            }
+        }
+    }
+}
+
 }  // namespace
 
-// Bytes of scratch memory that a window needs; its pointers are not followed.
+// scratch_size: bytes that a window needs; its pointers are not followed.
 #define WAVEGLOW(NAME, T)                                                                                    \
     extern "C" long waveglow_scratch_size_##NAME(const Flow<T>* flow, const Window<T>* window) {             \
         return Step<T>(*flow, *window, Arena{nullptr}).scratch_size;                                         \
     }                                                                                                        \
-    extern "C" void waveglow_step_##NAME(const Flow<T>* flow, const Window<T>* window) { run_step(*flow, *window); }
+    extern "C" void waveglow_step_##NAME(const Flow<T>* flow, const Window<T>* window) {                     \
+        run_step(*flow, *window);                                                                            \
+    }                                                                                                        \
+    extern "C" void waveglow_upsample_##NAME(const Upsampling* upsampling, const float* mel, long frames,    \
+                                             T* result, long threads) {                                      \
+        upsample(*upsampling, mel, frames, result, threads);                                                 \
+    }
 
 WAVEGLOW(float32, float)
 #if defined(__AVX512BF16__)
