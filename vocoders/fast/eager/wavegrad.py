@@ -16,6 +16,7 @@ from vocoders.fast.eager.convolution import beyond, convolve, cut, kernel, proje
 from vocoders.fast.eager.row import by_row
 from vocoders.models.wavegrad import SLOPE
 
+WINDOW = 16 << 20  # bytes of the largest tensor when computed on a CPU
 
 class EagerWaveGrad(nn.Module):
     """A trained ``WaveGradNetwork`` with weights in ``dtype``, float32 or bfloat16; the network is left as it is.
@@ -78,8 +79,19 @@ class EagerWaveGrad(nn.Module):
         if self._compiled:
             return self._compiled(frames, lengths, step, noisy, conditioner)
         if self.in_rows:
-            return by_row(lambda *signals: self._forward(step, None, *signals), frames, lengths, noisy, conditioner)
+            return by_row(lambda *signals: self._in_windows(step, *signals), frames, lengths, noisy, conditioner)
         return self._forward(step, lengths, noisy, conditioner)
+
+    def _in_windows(self, step, noisy, conditioner):
+        """The allocator maps what is larger than 32 MB anew each time, which takes longer than to compute it."""
+        frames, hop, waves = conditioner.shape[2], self.hop_size, []
+        size = max(WINDOW // (self.up[-1].channels * self.dtype.itemsize * hop), 4 * self.reach)
+        for first in range(0, frames, size):
+            last = min(first + size, frames)
+            start, stop = max(first - self.reach, 0), min(last + self.reach, frames)
+            wave = self._forward(step, None, noisy[:, start * hop : stop * hop], conditioner[:, :, start:stop])
+            waves.append(wave[:, (first - start) * hop : (last - start) * hop])
+        return waves[0] if len(waves) == 1 else torch.cat(waves, 1)
 
     def _condition(self, mel, end=None):
         x = mel.transpose(1, 2).to(self.dtype).clone()
