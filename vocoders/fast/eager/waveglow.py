@@ -5,7 +5,7 @@ from torch import nn
 from torch.nn import functional
 
 from vocoders.fast.compiled import Compiled
-from vocoders.fast.eager.convolution import kernel, project
+from vocoders.fast.eager.convolution import kernel, own, project
 from vocoders.fast.eager.gated import GatedLayer, GatedStack
 from vocoders.fast.eager.row import by_row
 from vocoders.models.waveglow import UPSAMPLING_OVERLAP
@@ -41,8 +41,10 @@ class EagerWaveGlow(nn.Module):
 
     @torch.no_grad()
     def condition(self, mel, lengths=None):
-        """What depends on the mel alone: [B, C, n] -> [B, K, n * rate].  No frame depends on later ones, nor on ends."""
-        return self.upsample(mel.transpose(1, 2).float()).to(self.dtype).transpose(1, 2)
+        """What depends on the mel alone: [B, C, n] -> [B, K, n * rate]; ``lengths`` [B] in frames as of ``run``."""
+        if self.in_rows:
+            return by_row(self._condition, mel.shape[-1], lengths, mel)
+        return self._condition(mel)  # no frame depends on later ones
 
     @torch.no_grad()
     def run(self, k, signal, condition, lengths=None, start=0):
@@ -63,6 +65,9 @@ class EagerWaveGlow(nn.Module):
             return by_row(lambda *signals: inverse(None, None, *signals), frames, lengths, signal, condition)
         return inverse(None, lengths, signal, condition)
 
+    def _condition(self, mel):
+        return self.upsample(mel.transpose(1, 2).float()).to(self.dtype).transpose(1, 2)
+
 
 class _InverseFlow(nn.Module):
     """signal [B, T], condition [B, K, T / ...] -> [B, T]; the last channels of a position are those of the flow."""
@@ -80,21 +85,21 @@ class _InverseFlow(nn.Module):
         self.dtype = dtype
         for name, projection in (("input", network.input), ("output", network.output)):
             self.register_buffer(name, kernel(projection.weight, torch.float32))
-            self.register_buffer(f"{name}_bias", projection.bias.detach().float())
+            self.register_buffer(f"{name}_bias", own(projection.bias, torch.float32))
 
     def forward(self, _constant, end, signal, condition):
         positions = signal.unflatten(1, (-1, self.groups))  # [B, N, groups]
         waiting, kept, changed = positions.split([self.groups - self.width, self.width // 2, self.width // 2], 2)
         x = project(kept, self.input, self.input_bias).to(self.dtype)
         end = None if end is None else end * self.positions
-        total = self.stack(x, condition.transpose(1, 2), self.residual_bias, end)
+        total = self.stack(x, condition.transpose(1, 2).contiguous(), self.residual_bias, end)
         shift, log_scale = project(total, self.output, self.output_bias).chunk(2, 2)
         speech = torch.cat([kept, (-log_scale).exp() * (changed - shift)], 2)
         return torch.cat([waiting, project(speech, self.unmixing)], 2).flatten(1)
 
 
 def _trained(layer, phases):
-    """A ``GatedLayer`` of the model as the stack wants it: the sigmoid's half first, conditions as of _MelUpsampling."""
+    """A ``GatedLayer`` of the model as the stack wants it: the sigmoid's half first, conditions as they come."""
     channels = layer.conv.in_channels
     condition = layer.condition.weight.unflatten(1, (-1, phases)).transpose(1, 2).flatten(1, 2)
     bias = layer.conv.bias + layer.condition.bias
@@ -124,7 +129,7 @@ class _MelUpsampling(nn.Module):
         weight = upsample.conv.weight.detach().float()  # [C, C, OVERLAP stride]
         weight = weight.unflatten(2, (UPSAMPLING_OVERLAP, -1)).permute(2, 0, 3, 1)  # [OVERLAP, C, stride, C]
         self.register_buffer("weight", weight.flatten(2).flatten(0, 1).contiguous())
-        self.register_buffer("bias", upsample.conv.bias.detach().float().repeat(self.stride))
+        self.register_buffer("bias", own(upsample.conv.bias, torch.float32).repeat(self.stride))
 
     def forward(self, mel):
         length = mel.shape[1]

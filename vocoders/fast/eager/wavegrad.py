@@ -1,8 +1,9 @@
 """WaveGrad's network for inference (models/wavegrad.py says what it computes).
 
-The first convolution of a stage on the way up reads an interpolated signal.  Interpolating and convolving are one linear
-map, so it is computed at the low rate, all samples of a position as channels, and the interpolated signal never exists.
-Interpolation has exact weights, the same for every position, so windows give what the whole gives.
+The first convolution of a stage on the way up reads an interpolated signal.  Interpolating and convolving are one
+linear map, so it is computed at the low rate, all samples of a position as channels, and the interpolated signal never
+exists.  Its weights are exact, the same for every position, so windows give what the whole gives; torch's float32
+interpolation computes them from positions that it rounds, so that in float32 the training form is the less exact one.
 """
 
 import math
@@ -12,11 +13,12 @@ from torch import nn
 from torch.nn import functional
 
 from vocoders.fast.compiled import Compiled
-from vocoders.fast.eager.convolution import beyond, convolve, cut, kernel, project
+from vocoders.fast.eager.convolution import beyond, convolve, cut, kernel, own, project
 from vocoders.fast.eager.row import by_row
 from vocoders.models.wavegrad import SLOPE
 
 WINDOW = 16 << 20  # bytes of the largest tensor when computed on a CPU
+
 
 class EagerWaveGrad(nn.Module):
     """A trained ``WaveGradNetwork`` with weights in ``dtype``, float32 or bfloat16; the network is left as it is.
@@ -107,7 +109,7 @@ class EagerWaveGrad(nn.Module):
         for block, film, code in zip(self.down, self.films[1:], codes[1:]):
             x = block(x, ends)
             modulations.append(film(x, code, ends))
-        block, conditioner = self.up[0], conditioner.transpose(1, 2)
+        block, conditioner = self.up[0], conditioner.transpose(1, 2).contiguous()
         first, residual = conditioner.split([conditioner.shape[2] - block.channels, block.channels], 2)
         first = first.unflatten(2, (block.factor, -1)).flatten(1, 2)
         x = block(first, residual, *modulations.pop(), ends)
@@ -162,7 +164,7 @@ class _Convolution(nn.Module):
         super().__init__()
         self.dilation, self.padding = conv.dilation[0], conv.padding[0]
         self.register_buffer("weight", kernel(conv.weight, dtype))
-        self.register_buffer("bias", conv.bias.detach().to(dtype))
+        self.register_buffer("bias", own(conv.bias, dtype))
 
     def forward(self, x):
         if self.weight.shape[-1] == 1:
@@ -214,7 +216,7 @@ class _InterpolatedConvolution(nn.Module):
                 for position, share in _interpolation(phase + (tap - 1) * self.dilation, factor, linear):
                     taps[phase, ..., position + self.reach] += share * weight[..., tap]
         self.register_buffer("weight", kernel(taps.flatten(0, 1), dtype))
-        self.register_buffer("bias", conv.bias.detach().to(dtype).repeat(factor))
+        self.register_buffer("bias", own(conv.bias, dtype).repeat(factor))
         self.register_buffer("outer", weight[..., [0, 2]].permute(2, 1, 0).to(dtype).contiguous())  # [2, C, O]
 
     def reads(self, sample):
