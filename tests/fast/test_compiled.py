@@ -14,7 +14,7 @@ from vocoders.features.mel import MelSpec
 from vocoders.seeding import seeded
 
 SPEC = MelSpec(sample_rate=8000, n_fft=64, win_size=64, hop_size=16, n_mels=4, f_max=4000)
-TINY = {"name": "diffwave", "channels": 4, "layers": 2, "dilation_cycle": 2}
+TINY = {"name": "diffwave", "channels": 4, "layers": 1}
 
 
 def forms():
@@ -34,7 +34,7 @@ def inputs(frames):
 def test_buckets_waste_less_than_a_third():
     for frames in range(1, 3000):
         assert frames <= bucket(frames) <= max(1.5 * (frames - 1), frames)
-    assert len({bucket(frames) for frames in range(1, 3000)}) == 24
+    assert len({bucket(frames) for frames in range(1, 3000)}) == 23
 
 
 def test_a_bucket_is_compiled_once():
