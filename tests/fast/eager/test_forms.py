@@ -2,7 +2,9 @@
 
 import pytest
 import torch
+from torch._dynamo.utils import counters
 
+from vocoders.fast import compiled
 from vocoders.fast.eager import diffwave, gated, wavegrad
 
 DIFFWAVE = {"name": "diffwave", "channels": 8, "layers": 5, "dilation_cycle": 3}
@@ -145,6 +147,25 @@ def test_the_reach_into_the_mel_is_no_longer_than_it_must_be(case, trained):
     mel[..., 8] += 1
     changed = (form.condition(mel) != before).view(before.shape[1], 17, rate).any(2).any(0).nonzero()[:, 0] - 8
     assert (-changed.min(), changed.max()) == (-form.mel_right, form.mel_left) or -changed.min() == form.mel_right
+
+
+@pytest.mark.parametrize("case", ["diffwave folded, held", "wavegrad", "wavegrad nearest", "waveglow"])
+def test_compiled_forms_are_one_graph_for_a_bucket(case, trained, decibels, monkeypatch):
+    """As torch.compile traces them; tests/fast/test_compiled.py has kernels made, which takes long."""
+    options = {"backend": "aot_eager", "fullgraph": True, "dynamic": False}
+    monkeypatch.setattr(compiled, "_compile", lambda function, device: torch.compile(function, **options))
+    torch._dynamo.reset()
+    counters.clear()
+    network, hop = trained(*CASES[case]), CASES[case][1]
+    plain, form = network.form(), network.form(compiled=True)
+    for frames, lengths in [(5, None), (6, [1, 6]), (6, None), (5, [5, 2])]:
+        mel, noisy = network.inputs(frames, size=2)
+        lengths = None if lengths is None else torch.tensor(lengths)
+        expected, found = plain(mel, noisy, lengths), form(mel, noisy, lengths)
+        for row, length in enumerate([frames] * 2 if lengths is None else lengths.tolist()):
+            assert decibels(expected[row, : length * hop], found[row, : length * hop]) > 120
+    widths = {each.width for each in form.network.inverses} if case == "waveglow" else {1}
+    assert counters["stats"]["unique_graphs"] == len(widths)
 
 
 def as_on_a_gpu(form):

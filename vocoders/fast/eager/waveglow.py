@@ -37,7 +37,7 @@ class EagerWaveGlow(nn.Module):
         )
         self.flows, self.mel_left = len(self.inverses), UPSAMPLING_OVERLAP - 1
         self.reach = -(-sum(self.inverses[0].stack.dilations) * groups // hop_size)
-        self._compiled = [Compiled(each) for each in self.inverses] if compiled else None
+        self._compiled = Compiled(_invert) if compiled else None
 
     @torch.no_grad()
     def condition(self, mel, lengths=None):
@@ -60,13 +60,18 @@ class EagerWaveGlow(nn.Module):
         """
         frames, inverse = signal.shape[-1] // self.hop_size, self.inverses[k]
         if self._compiled:
-            return self._compiled[k](frames, lengths, None, signal, condition)
+            return self._compiled(frames, lengths, inverse, signal, condition)
         if self.in_rows:
-            return by_row(lambda *signals: inverse(None, None, *signals), frames, lengths, signal, condition)
-        return inverse(None, lengths, signal, condition)
+            return by_row(lambda *signals: inverse(None, *signals), frames, lengths, signal, condition)
+        return inverse(lengths, signal, condition)
 
     def _condition(self, mel):
         return self.upsample(mel.transpose(1, 2).float()).to(self.dtype).transpose(1, 2)
+
+
+def _invert(inverse, *arguments):
+    """For torch.compile, which thus compiles flows of the same width once."""
+    return inverse(*arguments)
 
 
 class _InverseFlow(nn.Module):
@@ -87,7 +92,7 @@ class _InverseFlow(nn.Module):
             self.register_buffer(name, kernel(projection.weight, torch.float32))
             self.register_buffer(f"{name}_bias", own(projection.bias, torch.float32))
 
-    def forward(self, _constant, end, signal, condition):
+    def forward(self, end, signal, condition):
         positions = signal.unflatten(1, (-1, self.groups))  # [B, N, groups]
         waiting, kept, changed = positions.split([self.groups - self.width, self.width // 2, self.width // 2], 2)
         x = project(kept, self.input, self.input_bias).to(self.dtype)

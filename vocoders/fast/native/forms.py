@@ -2,6 +2,7 @@
 
 from vocoders.fast.native.waveglow import NativeWaveGlow
 from vocoders.fast.native.wavegrad import MEL_REACH, NativeWaveGrad
+
 from vocoders.models.waveglow import UPSAMPLING_OVERLAP
 
 
