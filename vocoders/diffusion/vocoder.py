@@ -185,7 +185,7 @@ class DiffusionVocoder(Vocoder):
         return self.network.prepare(self.normalize(mel))
 
     def _output(self, prediction, noisy, conditioner, level):
-        condition = self.condition(level).to(noisy)
+        condition = self.condition(level).to(noisy.device)  # in float64: DiffWave multiplies steps by 1e4 rad
         return self.network(prediction.input(noisy, level), conditioner, condition).float()
 
 

@@ -20,39 +20,40 @@ def bucket(frames):
 
 
 class Compiled:
-    """``function(constant, end, *signals)`` compiled; signals [B, ..., frames * rate] come padded to a bucket.
+    """``function(what, end, *signals)`` compiled; signals [B, ..., frames * rate] come padded to a bucket.
 
-    ``end`` [B] counts frames: what is in a signal beyond must not matter.  The result is [B, ..., frames * rate], too.
-    On CUDA the graph of kernels is recorded once and replayed, so nothing in ``function`` may wait for the GPU.  Where
-    there is no compiler, a line says so and the function is called as it is.
+    ``what`` is passed on: a tensor, or a module, whose like is then compiled once.  ``end`` [B] counts frames: what is
+    in a signal beyond must not matter.  The result is [B, ..., frames * rate], too.
+
+    On CUDA the graph of kernels is recorded and replayed, so nothing in ``function`` may wait for the GPU.  Where there
+    is no compiler, a line says so and the function is called as it is.
     """
 
     def __init__(self, function):
         self._function = function
         self._compiled = {}
 
-    def __call__(self, frames, lengths, constant, *signals):
+    def __call__(self, frames, lengths, what, *signals):
         first = signals[0]
         size = bucket(frames)
         end = torch.full([len(first)], frames, device=first.device) if lengths is None else lengths.to(first.device)
         padded = [_pad(signal, frames, size) for signal in signals]
-        result = self._run(first.device, constant, end, padded)
+        result = self._run(first.device, what, end, *padded)
         return result[..., : result.shape[-1] // size * frames]
 
     def _run(self, device, *arguments):
-        constant, end, signals = arguments
         if self._compiled is None:
-            return self._function(constant, end, *signals)
+            return self._function(*arguments)
         if device.type not in self._compiled:
             self._compiled[device.type] = _compile(self._function, device)
         try:
             if device.type == "cuda":
                 torch.compiler.cudagraph_mark_step_begin()
-            result = self._compiled[device.type](constant, end, *signals)
+            result = self._compiled[device.type](*arguments)
         except _compiler_faults() as error:
             log.warning("torch.compile: %s; using plain PyTorch instead, which is slower", _first_line(error))
             self._compiled = None
-            return self._function(constant, end, *signals)
+            return self._function(*arguments)
         return result.clone() if device.type == "cuda" else result  # the next replay writes where this one wrote
 
 

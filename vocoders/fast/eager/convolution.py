@@ -1,6 +1,6 @@
-"""Convolutions of signals that are stored channels last: x [B, N, C], weights [O, C, 1, K] as of a picture one row high.
+"""Convolutions of signals that are stored channels last, x [B, N, C].
 
-They are calls of ``conv2d``, as PyTorch knows channels-last only for pictures.
+They are calls of ``conv2d`` on pictures one row high, as PyTorch knows channels-last only for pictures.
 """
 
 import math
@@ -11,9 +11,14 @@ from torch.nn import functional
 ROWS = 32  # of the picture that a pointwise convolution is laid out as
 
 
+def own(parameter, dtype):
+    """A copy of a trained parameter, or of what was computed from some."""
+    return parameter.detach().to(dtype, copy=True)
+
+
 def kernel(weight, dtype):
-    """A trained weight of a 1-d convolution [O, C, K] as that of a picture, in the layout of x."""
-    return weight.detach().to(dtype)[:, :, None].contiguous(memory_format=torch.channels_last)
+    """A copy of the weight of a 1-d convolution [O, C, K] as that of a picture [O, C, 1, K], in the layout of x."""
+    return own(weight, dtype)[:, :, None].contiguous(memory_format=torch.channels_last)
 
 
 def convolve(x, weight, bias=None, *, dilation=1, padding=0):

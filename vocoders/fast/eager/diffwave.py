@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional
 
 from vocoders.fast.compiled import Compiled
-from vocoders.fast.eager.convolution import beyond, kernel, project
+from vocoders.fast.eager.convolution import beyond, kernel, own, project
 from vocoders.fast.eager.gated import GatedLayer, GatedStack
 from vocoders.fast.eager.row import by_row
 
@@ -41,7 +41,7 @@ class EagerDiffWave(nn.Module):
         projections = [network.input_projection, network.skip_projection, network.output_projection]
         for name, projection in zip(("input", "skip", "output"), projections):
             self.register_buffer(name, kernel(projection.weight, torch.float32))
-            self.register_buffer(f"{name}_bias", projection.bias.detach().float())
+            self.register_buffer(f"{name}_bias", own(projection.bias, torch.float32))
         self.skip = self.skip / math.sqrt(len(layers))
         rate = math.prod(self.upsamplers[0].factors)
         bytes_per_sample = self.stack.projections * rate / hop_size * dtype.itemsize
@@ -57,7 +57,7 @@ class EagerDiffWave(nn.Module):
 
     @torch.no_grad()
     def condition(self, mel, lengths=None):
-        """What depends on the mel alone: [B, C, n] -> [B, K, n * rate]; ``lengths`` [B] in frames as of ``evaluate``."""
+        """What depends on the mel alone: [B, C, n] -> [B, K, n * rate]; ``lengths`` as of ``evaluate``."""
         if self.in_rows:
             return by_row(self._condition, mel.shape[-1], lengths, mel)
         return self._condition(mel, lengths)
@@ -90,9 +90,8 @@ class EagerDiffWave(nn.Module):
         x = functional.relu(project(positions, self.input, self.input_bias)) + step[0]
         if end is not None:
             end = end * (self.hop_size // self.fold)
-        total = self.stack(
-            x.to(self.dtype), conditioner.transpose(1, 2), step[1:].to(self.dtype), end, projected=self.projects
-        )
+        condition = conditioner.transpose(1, 2).contiguous()  # as it is, unless somebody joined pieces
+        total = self.stack(x.to(self.dtype), condition, step[1:].to(self.dtype), end, projected=self.projects)
         x = functional.relu(project(total, self.skip, self.skip_bias))
         return project(x, self.output, self.output_bias).flatten(1)
 
@@ -149,8 +148,8 @@ class _MelUpsampler(nn.Module):
         super().__init__()
         self.factors = [stage.stride[1] for stage in upsampler.stages]
         for n, stage in enumerate(upsampler.stages):
-            self.register_buffer(f"weight{n}", stage.weight.detach().float())
-            self.register_buffer(f"bias{n}", stage.bias.detach().float())
+            self.register_buffer(f"weight{n}", own(stage.weight, torch.float32))
+            self.register_buffer(f"bias{n}", own(stage.bias, torch.float32))
 
     @property
     def reach(self):

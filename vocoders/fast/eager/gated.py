@@ -1,11 +1,12 @@
 """The stack of gated dilated convolutions that DiffWave is made of and WaveGlow's couplings, on x [B, N, C].
 
-Tiles: on a CPU a layer is computed for a few thousand positions at a time, so that what is between its convolutions stays
-in the caches and no tensor is large enough for the allocator to map it anew.  Elsewhere, and compiled, in one piece.
+Tiles: on a CPU a layer is computed for a few thousand positions at a time, so that what is between its convolutions
+stays in the caches and no tensor is large enough for the allocator to map it anew.  Elsewhere, and compiled, in one
+piece.
 
-Algebra: the tanh of the gate is 2 sigmoid(2 y) - 1, as torch's tanh takes eight times as long on a CPU; the factors 2 are in
-the weights.  What a position gains by the step is in the biases: x holds what the dilated convolution reads, whose padding
-is zero as in training.
+Algebra: the tanh of the gate is 2 sigmoid(2 y) - 1, as torch's tanh takes eight times as long on a CPU; the factors 2
+are in the weights.  DiffWave's step is in the biases: x is what the dilated convolution reads, padded with zeros as in
+training.
 """
 
 from typing import NamedTuple

@@ -1,8 +1,5 @@
 """Rows of a batch, one by one."""
 
-import torch
-from torch.nn import functional
-
 
 def by_row(function, frames, lengths, *signals):
     """``function(*signals)`` of each row up to its end as if nothing else were there; zeros beyond.
@@ -13,13 +10,12 @@ def by_row(function, frames, lengths, *signals):
     ends = [frames] * len(signals[0]) if lengths is None else lengths.tolist()
     if ends == [frames]:
         return function(*signals)
-    rows = []
+    result = None
     for n, end in enumerate(ends):
-        row = function(*(_until(signal[n : n + 1], max(end, 1), frames) for signal in signals))
-        row = _until(row, min(end, 1), 1) if end == 0 else row
-        rows.append(functional.pad(row, (0, (frames - end) * (row.shape[-1] // max(end, 1)))))
-    return torch.cat(rows)
-
-
-def _until(signal, end, frames):
-    return signal[..., : signal.shape[-1] // frames * end]
+        some = max(end, 1)  # the function is not asked for nothing, but its first frame may go
+        row = function(*(signal[n : n + 1, ..., : signal.shape[-1] // frames * some] for signal in signals))
+        rate = row.shape[-1] // some
+        if result is None:  # channels last
+            result = row.new_zeros(len(ends), frames * rate, *row.shape[1:-1]).movedim(1, -1)
+        result[n, ..., : end * rate] = row[0, ..., : end * rate]
+    return result
