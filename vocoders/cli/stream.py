@@ -1,8 +1,8 @@
 """Turn mels on standard input into speech on standard output, as they come.
 
 SYSTEM is an experiment directory or a checkpoint file.  Input are frames of little-endian float32, as many numbers as
-the vocoder has mel bands; output are samples of 16 bits, little-endian, one channel.  What is decided is written at once;
-a line on standard error tells the look-ahead, when the first audio came, and the real-time factor.
+the vocoder has mel bands; output are samples of 16 bits, little-endian, one channel.  What is decided is written at
+once; a line on standard error tells the look-ahead, when the first audio came, and the real-time factor.
 
   acoustic_model | vocoders stream exp/diffwave --config conf/decode.yaml | aplay -f S16_LE -r 22050
   vocoders stream exp/diffwave --decode.steps 6 --input wav --output wav < recording.wav > copy.wav
@@ -51,9 +51,9 @@ def main(
 
     from vocoders.errors import InputError
 
-    if sys.stdin.isatty():
+    if sys.stdin is None or sys.stdin.isatty():
         raise InputError(f"standard input is a terminal; give it the {input}: vocoders stream ... < speech.{input}")
-    if sys.stdout.isatty():
+    if sys.stdout is None or sys.stdout.isatty():
         raise InputError("standard output is a terminal; lead it to a player or a file: vocoders stream ... > speech")
 
     from vocoders.inference.stream import stream
@@ -67,5 +67,9 @@ def main(
         report = stream(opened, sys.stdin.buffer, sys.stdout.buffer, seed=seed, utterance=utterance, **formats)
     except BrokenPipeError:  # who listened has heard enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python flushes when it ends
-        return
+        return None
+    except KeyboardInterrupt:
+        print("vocoders stream: interrupted", file=sys.stderr)
+        return 130
     print(f"vocoders stream: {report}", file=sys.stderr)
+    return None

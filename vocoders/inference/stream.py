@@ -53,12 +53,11 @@ def stream(system, source, sink, *, input="mel", output="pcm", chunk_frames=16, 
     if chunk_frames < 1:
         raise InputError(f"--chunk_frames: expected a number of frames, found {chunk_frames}")
     system.open(None, spec, seeded("warm-up"))(torch.zeros(spec.n_mels, chunk_frames), last=True)
-    write = WaveWriter(sink, spec.sample_rate).write if output == "wav" else lambda wave: sink.write(_pcm(wave))
     read, analysis = {"mel": (_mels, None), "wav": (_wav, _Analysis), "pcm": (_samples, _Analysis)}[input]
     analysis = analysis and analysis(spec)
     analyse = analysis.push if analysis else lambda piece, last: piece
     push = system.open(None, spec, seeded(seed, utterance))
-    begin = first_audio = None
+    write = begin = first_audio = None
     samples, computing = 0, 0.0
     for piece, last in _with_last(read(source, spec, chunk_frames)):
         start = perf_counter()
@@ -66,6 +65,7 @@ def stream(system, source, sink, *, input="mel", output="pcm", chunk_frames=16, 
         wave = push(analyse(piece, last), last=last)
         computing += perf_counter() - start
         if len(wave):
+            write = write or _opened(sink, output, spec.sample_rate)  # not before there is something
             write(wave.numpy())
             sink.flush()
             first_audio = first_audio or perf_counter() - begin
@@ -108,7 +108,7 @@ def _with_last(pieces):
         empty = piece[:, :0]
         yield piece, False
     if empty is None:
-        raise InputError("standard input is empty; give it mels, or speech with --input wav")
+        raise InputError("standard input is empty: no mel, no speech")
     yield empty, True
 
 
@@ -162,5 +162,8 @@ def _wav(source, spec, frames):
     return _samples(source, spec, frames, size=size)
 
 
-def _pcm(wave):
-    return to_int16(wave, where="the decoded wave")[0].astype("<i2").tobytes()
+def _opened(sink, output, rate):
+    """A function that writes waves [T]."""
+    if output == "wav":
+        return WaveWriter(sink, rate, where="standard output").write
+    return lambda wave: sink.write(to_int16(wave, where="standard output")[0].astype("<i2").tobytes())
