@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from vocoders import checkpoint, config
 from vocoders.fast import backends
 from vocoders.fast.sweep import Node, Sweep, Track
 from vocoders.features.mel import MelSpec
@@ -81,3 +82,20 @@ def write_features(tmp_path):
         return directory
 
     return write
+
+
+@pytest.fixture
+def untrained(tmp_path, repository):
+    """The experiment directory of a DiffWave of which every part is heard; mels of 20 bands, 64 samples."""
+    spec = MelSpec(sample_rate=8000, n_fft=256, win_size=256, hop_size=64, n_mels=20)
+    settings = config.load(repository / "egs/TEMPLATE/voc1/conf/diffwave_tiny.yaml")
+    torch.manual_seed(0)
+    model = checkpoint.build_model(settings["model"], spec)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.05)
+    directory = tmp_path / "untrained"
+    directory.mkdir()
+    contents = {"model": model.state_dict(), "average": None, "config": settings, "mel": spec.as_dict()}
+    checkpoint.save(directory / "step-0.pt", {**contents, "step": 0, "seconds": 0.0})
+    checkpoint.link(directory, "best", 0)
+    return directory

@@ -13,7 +13,7 @@ import pytest
 import soundfile
 import torch
 
-from vocoders import checkpoint, config
+from vocoders import checkpoint
 from vocoders.errors import InputError
 from vocoders.features.mel import MelSpec
 from vocoders.inference import decode
@@ -104,20 +104,6 @@ def test_processes_make_the_same_bytes_and_go_on(write_features, tmp_path, monke
     Decoder(open_system("griffin_lim"), features, tmp_path / "two", nj=2).run()
     assert waves(tmp_path / "one") == waves(tmp_path / "two")
     assert len(read_jsonl(tmp_path / "two/decode.jsonl")) == len(FRAMES)
-
-
-def save_untrained(directory, root):
-    spec = MelSpec(sample_rate=8000, n_fft=256, win_size=256, hop_size=64, n_mels=20)
-    settings = config.load(root / "egs/TEMPLATE/voc1/conf/diffwave_tiny.yaml")
-    torch.manual_seed(0)
-    model = checkpoint.build_model(settings["model"], spec)
-    directory.mkdir(parents=True)
-    contents = {"model": model.state_dict(), "average": None}
-    checkpoint.save(
-        directory / "step-0.pt", {**contents, "step": 0, "seconds": 0.0, "config": settings, "mel": spec.as_dict()}
-    )
-    checkpoint.link(directory, "best", 0)
-    return spec
 
 
 def program(*words, **options):
@@ -228,17 +214,16 @@ def test_another_form_decodes_anew(change, murmur, write_features, tmp_path):
     assert len(read_jsonl(out / "decode.jsonl")) == len(FRAMES)
 
 
-def test_processes_decode_a_trained_vocoder(tmp_path, repository, monkeypatch):
+def test_processes_decode_a_trained_vocoder(untrained, tmp_path):
     """The bytes of one process with one thread; and a checkpoint that changes meanwhile is told."""
-    spec = save_untrained(tmp_path / "exp", repository)
     random, features = np.random.default_rng(0), tmp_path / "dump"
     with FeatureWriter(features / "feats.1.h5") as part:
         for number in range(3):
             wave = random.integers(-1000, 1000, 64 * (40 + number)).astype(np.int16)
             part.write(f"u{number}", wave, random.standard_normal((40 + number, 20)).astype(np.float32))
-    spec.save(features / "mel.yaml")
+    MelSpec(**checkpoint.load(untrained / "best.pt")["mel"]).save(features / "mel.yaml")
     write_index(features)
-    system = open_system(str(tmp_path / "exp"), options={"steps": 3}, device="cpu")
+    system = open_system(str(untrained), options={"steps": 3}, device="cpu")
     assert system.description["backend"] in ("native", "eager")
     Decoder(system, features, tmp_path / "one").run()
     Decoder(system, features, tmp_path / "two", nj=2).run()
