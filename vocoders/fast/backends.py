@@ -113,15 +113,15 @@ def _native_diffwave(vocoder, library, precision):
 
 
 def _native_wavegrad(vocoder, library, precision):
-    from vocoders.fast.native.wavegrad import NativeWaveGrad
+    from vocoders.fast.native.forms import WaveGradForm
 
-    return diffusion.Windowed(NativeWaveGrad(vocoder.network, library, precision))
+    return diffusion.Windowed(WaveGradForm(vocoder, library, precision))
 
 
 def _native_waveglow(vocoder, library, precision):
-    from vocoders.fast.native.waveglow import NativeWaveGlow
+    from vocoders.fast.native.forms import WaveGlowForm
 
-    return NativeWaveGlow(vocoder.network, vocoder.upsample, library, precision)
+    return WaveGlowForm(vocoder, library, precision)
 
 
 class Family(NamedTuple):

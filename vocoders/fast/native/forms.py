@@ -1,0 +1,46 @@
+"""The native networks as a sweep wants them: one row, windows of whole frames."""
+
+from vocoders.fast.native.waveglow import NativeWaveGlow
+from vocoders.fast.native.wavegrad import MEL_REACH, NativeWaveGrad
+from vocoders.models.waveglow import UPSAMPLING_OVERLAP
+
+
+class WaveGradForm:
+    """Has what ``fast/eager/wavegrad.py`` has."""
+
+    batches = False
+    mel_reach = MEL_REACH
+
+    def __init__(self, vocoder, library, precision):
+        self.native = NativeWaveGrad(vocoder.network, library, precision)
+        self.reach = max(self.native.reach)
+
+    def open(self, conditions):
+        return conditions.tolist()
+
+    def condition(self, mel, lengths=None):
+        return self.native.condition(mel)
+
+    def evaluate(self, noisy, conditioner, levels, k, lengths=None, start=0):
+        first = start * self.native.hop_size
+        return self.native.evaluate(noisy[0], conditioner, levels[k], first)[None]
+
+
+class WaveGlowForm:
+    """Has what ``fast/eager/waveglow.py`` has."""
+
+    batches = False
+    mel_left = UPSAMPLING_OVERLAP - 1
+
+    def __init__(self, vocoder, library, precision):
+        self.native = NativeWaveGlow(vocoder.network, library, precision)
+        self.upsample = vocoder.upsample
+        self.positions = vocoder.hop_size // self.native.groups  # of a frame
+        self.flows = self.native.flows
+        self.reach = -(-self.native.reach // self.positions)
+
+    def condition(self, mel, lengths=None):
+        return self.native.prepare_condition(self.upsample(mel)[0]).T[None]
+
+    def run(self, k, signal, condition, lengths=None, start=0):
+        return self.native.run(k, signal[0], condition[0].T, start * self.positions)[None]
