@@ -45,6 +45,7 @@ NOT_RUN = {  # page -> the command of each block that is not run
         "./run.sh --stage 4 ${small} --decode_config exp/train_wavegrad_small/schedule_6.yaml",
         "tools/venv/bin/vocoders compare egs/*/voc1",
         "vocoders listen --collect --key exp/listening/key.json results/*.json",
+        "acoustic_model | vocoders stream exp/train_diffwave --decode.steps 6 | aplay -f S16_LE -r 22050",
     ],
     RECIPES: [
         './run.sh --ngpu 0 --train_config conf/diffwave_tiny.yaml --train_args "" '
