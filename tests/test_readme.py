@@ -49,6 +49,7 @@ NOT_RUN = {  # page -> the command of each block that is not run
         "conf/diffwave.yaml,decode=conf/decode_diffwave_base_fast6.yaml conf/waveglow.yaml "
         "conf/wavegrad.yaml,mel=conf/mel_nvidia_22k_hop300.yaml,decode=conf/decode_wavegrad_6.yaml",
         "vocoders bench train conf/diffwave.yaml --mel_config conf/mel_nvidia_22k.yaml --train.batch_size 4",
+        "acoustic_model | vocoders stream exp/train_diffwave --decode.steps 6 | aplay -f S16_LE -r 22050",
     ],
     RECIPES: [
         './run.sh --ngpu 0 --train_config conf/diffwave_tiny.yaml --train_args "" '

@@ -19,8 +19,8 @@ def opened(depth, *, left=1, right=1):
     mel, wave = Track(), Track()
     nodes = [Node(lambda a, b, mel: [mel[:, :1].repeat_interleave(RATE, -1)], [mel], [wave])]
     for _ in range(depth):
-        following = Track()
-        nodes.append(Node(lambda a, b, x: [smoothed(x)], [wave], [following], left=left, right=right))
+        following, unread = Track(), Track()
+        nodes.append(Node(lambda a, b, x: [smoothed(x), x], [wave], [following, unread], left=left, right=right))
         wave = following
     flat = Track()
     nodes.append(Node(lambda a, b, x: [x[:, 0]], [wave], [flat]))

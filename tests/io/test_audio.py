@@ -1,11 +1,23 @@
+import io
 import shutil
+import struct
 
 import numpy as np
 import pytest
 import soundfile
 
 from vocoders.errors import InputError
-from vocoders.io.audio import channels, read_wave, resample, to_int16, write_wave
+from vocoders.io.audio import (
+    WaveWriter,
+    channels,
+    open_wave,
+    read_wav_header,
+    read_wave,
+    resample,
+    to_int16,
+    wav_bytes,
+    write_wave,
+)
 
 SAMPLES = np.random.default_rng(0).integers(-32768, 32768, 16000).astype(np.int16)
 
@@ -34,6 +46,68 @@ def test_a_wave_that_is_not_finite_is_not_written(tmp_path):
     with pytest.raises(InputError, match=r"a\.wav: 1 of 2 samples"):
         write_wave(tmp_path / "a.wav", np.array([0, np.inf]), 16000)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("comment", ["", "from elsewhere, 48000 Hz"])
+def test_pieces_are_the_file_that_libsndfile_writes(tmp_path, comment):
+    with open_wave(tmp_path / "a.wav", 22050, comment=comment) as file:
+        for piece in np.split(SAMPLES / 32768, [1, 1, 7000]):
+            file.write(piece)
+    assert file.samples == len(SAMPLES)
+    assert (tmp_path / "a.wav").read_bytes() == wav_bytes(SAMPLES, 22050, comment=comment)
+    if not comment:
+        soundfile.write(tmp_path / "theirs.wav", SAMPLES, 22050)
+        assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "theirs.wav").read_bytes()
+
+
+def test_a_piece_that_is_not_finite_leaves_no_file(tmp_path):
+    with (
+        pytest.raises(InputError, match=r"a\.wav: 1 of 2 samples are not finite"),
+        open_wave(tmp_path / "a.wav", 16000) as file,
+    ):
+        file.write(np.zeros(100))
+        file.write(np.array([0, np.nan]))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_wav_that_was_not_finished_is_of_unknown_length(tmp_path):
+    pipe = io.BytesIO()
+    WaveWriter(pipe, 16000).write(SAMPLES / 32768)
+    (tmp_path / "a.wav").write_bytes(pipe.getvalue())
+    assert np.array_equal(read_wave(tmp_path / "a.wav")[0] * 32768, SAMPLES)
+    pipe.seek(0)
+    assert read_wav_header(pipe, "pipe") == (16000, None)
+
+
+def wav_header(name, samples=SAMPLES, **options):
+    content = io.BytesIO()
+    soundfile.write(content, samples, 16000, format=name, **options)
+    content.seek(0)
+    return content
+
+
+@pytest.mark.parametrize("name", ["WAV", "WAVEX"])
+def test_the_audio_comes_behind_the_header(name):
+    content = wav_header(name)
+    assert read_wav_header(content, "pipe") == (16000, 2 * len(SAMPLES))
+    assert np.array_equal(np.frombuffer(content.read(2 * len(SAMPLES)), "<i2"), SAMPLES)
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (io.BytesIO(b"fLaC and so on"), "pipe: not a WAV, it begins with b'fLaC'"),
+        (io.BytesIO(), "pipe: no audio, 0 bytes"),
+        (wav_header("WAV", np.stack([SAMPLES, SAMPLES], 1)), "pipe: expected one channel, found 2"),
+        (wav_header("WAV", subtype="PCM_24"), "pipe: expected 16-bit PCM, found 24 bits of kind 1"),
+        (wav_header("WAV", subtype="FLOAT"), "pipe: expected 16-bit PCM, found 32 bits of kind 3"),
+        (io.BytesIO(wav_header("WAV").read(40)), "pipe: a WAV that ends before its audio begins"),
+        (io.BytesIO(b"RIFF....WAVE" + struct.pack("<4sI", b"data", 8)), "ends before its audio begins"),
+    ],
+)
+def test_a_wav_that_cannot_be_read_from_a_pipe(content, message):
+    with pytest.raises(InputError, match=message):
+        read_wav_header(content, "pipe")
 
 
 def test_pipes_are_run(tmp_path):

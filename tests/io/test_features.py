@@ -1,3 +1,4 @@
+import hashlib
 import multiprocessing
 import os
 import pickle
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from vocoders.errors import InputError
-from vocoders.io import bench
+from vocoders.io import bench, features
 from vocoders.io.features import FeatureReader, FeatureWriter, write_index
 
 HOP = 4
@@ -50,6 +51,18 @@ def test_the_same_contents_make_the_same_bytes(tmp_path):
     assert sorted(files) == ["feats.1.h5", "feats.2.h5", "feats.scp", "utt2num_frames"]
     for name in files:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+@pytest.mark.parametrize("rows", [1, 3, 1000])
+def test_the_digest_is_that_of_all_contents_however_many_are_read_at_once(tmp_path, monkeypatch, rows):
+    utterances = contents()
+    write(tmp_path, utterances)
+    whole = hashlib.sha256()
+    for name in sorted(utterances):
+        for part in (name.encode(), *(array.tobytes() for array in utterances[name])):
+            whole.update(part)
+    monkeypatch.setattr(features, "BLOCK", rows)
+    assert FeatureReader(tmp_path).digest() == whole.hexdigest()[:16]
 
 
 @pytest.mark.parametrize("wave, mel", [(HOP * 3 - 1, 3), (HOP * 3, 2), (0, 0)])

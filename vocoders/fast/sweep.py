@@ -99,10 +99,10 @@ class Sweep:
         return wave
 
     def _drop(self):
-        readers = {}
+        needed = {track: track.stop for node in self.nodes for track in node.outputs}  # of what nobody reads, nothing
         for node in self.nodes:
             for track in node.inputs:
-                readers.setdefault(track, []).append(node.first_needed())
-        for track, needed in readers.items():
-            track.drop(min(needed))
-        self.wave.drop(self._given)
+                needed[track] = min(needed.get(track, track.stop), node.first_needed())
+        needed[self.wave] = self._given
+        for track, frame in needed.items():
+            track.drop(frame)

@@ -28,7 +28,7 @@ WHOLE = 10**9  # frames; more than any utterance has
 
 @dataclass(frozen=True)
 class System:
-    """``open(own, spec, generator)`` begins an utterance and returns ``push(mel [C, n], last=False) -> wave [T]``, which
+    """``open(own, spec, generator)`` begins an utterance and returns ``push(mel [C, n], last=False) -> wave [T]``, that
     takes the mel in pieces, n from 0, and gives what of the wave is decided, on the CPU.
 
     ``own`` is the utterance's own wave [T] for a system that ``copies``, else None.

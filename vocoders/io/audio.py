@@ -13,6 +13,7 @@ from vocoders.io.files import atomic_path
 
 ENDINGS = ("wav", "flac", "ogg", "opus", "mp3", "aiff")  # of what libsndfile reads and corpora have
 UNKNOWN_LENGTH = 0x7FF00000  # a WAV header's size from here on was written by a program that could not seek back
+WAV_PCM = (1, 0xFFFE)  # formats in a WAV's header: integers, and extensible, which says it elsewhere
 MAX_SAMPLES = 2**31 - 2**10  # of 16 bits: sizes in a WAV are numbers of bytes below 4 GiB
 
 
@@ -191,6 +192,29 @@ def _missing_wav_bytes(data):
             return max(0, position + size - len(data)) if size < UNKNOWN_LENGTH else 0
         position += size + size % 2
     return max(1, position - len(data))  # ends before its audio begins
+
+
+def read_wav_header(file, where):
+    """(sampling rate, bytes of audio or None if it does not tell) of a 16-bit WAV of one channel; the audio comes next.
+
+    For a pipe, which libsndfile cannot read.  Raises InputError, its message after ``where``, for any other audio.
+    """
+    head = file.read(12)
+    if head and (head[:4] != b"RIFF" or head[8:] != b"WAVE"):
+        raise InputError(f"{where}: not a WAV, it begins with {head[:4]!r}")
+    rate = None
+    while len(chunk := file.read(8)) == 8:
+        name, size = struct.unpack("<4sI", chunk)
+        if name == b"data" and rate is not None:
+            return rate, size if size < UNKNOWN_LENGTH else None
+        content = file.read(size + size % 2)
+        if name == b"fmt " and len(content) >= 16:
+            kind, number, rate, _bytes, _block, bits = struct.unpack_from("<HHIIHH", content)
+            if number != 1:
+                raise InputError(f"{where}: expected one channel, found {number}; extract one, e.g. with sox remix 1")
+            if kind not in WAV_PCM or bits != 16:
+                raise InputError(f"{where}: expected 16-bit PCM, found {bits} bits of kind {kind}; convert it with sox")
+    raise InputError(f"{where}: a WAV that ends before its audio begins" if head else f"{where}: no audio, 0 bytes")
 
 
 def channels(path):

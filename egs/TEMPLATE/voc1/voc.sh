@@ -33,6 +33,7 @@ train_args=                             # Changes to train_config, such as "--tr
 tag=                                    # Added to the name of the experiment.
 checkpoint=best                         # What to decode with: best, last, step-N, or a file.
 decode_config=conf/decode.yaml          # Sampler and schedule.
+decode_args=                            # Other options of vocoders decode, such as "--precision bfloat16".
 decode_steps=                           # Numbers of steps, such as "6 12 25 50", each instead of decode_config's own.
 baselines="recording griffin_lim world" # Rows of the table that need no training; may be empty.
 search_steps=6                          # Stage 6: steps of the schedule that is searched for.
@@ -86,9 +87,11 @@ if begin_stage 4 "decoding: ${decodes[*]/#/${expdir}/}, and ${baselines:-no base
     for set in ${eval_sets}; do
         for steps in ${decode_steps:-own}; do
             decode=${expdir}/$(decode_name "${steps#own}")/${set}
+            # shellcheck disable=SC2086  # decode_args are several words
             ${gpu_cmd} --gpu "${ngpu}" "${decode}/decode.log" \
                 vocoders decode --config "${decode_config}" ${decode_steps:+--decode.steps "${steps}"} \
-                    --checkpoint "${checkpoint}" ${seed:+--seed "${seed}"} "${exp}" "${dump}/${set}" "${decode}"
+                    --checkpoint "${checkpoint}" ${seed:+--seed "${seed}"} ${decode_args} \
+                    "${exp}" "${dump}/${set}" "${decode}"
         done
         for baseline in ${baselines}; do
             ${cpu_cmd} "${expdir}/${baseline}/${set}/decode.log" \
