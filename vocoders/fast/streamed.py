@@ -10,32 +10,34 @@ class Streamed:
 
     batches = False
 
-    def __init__(self, network, hop_size):
-        self.network, self.hop_size = network, hop_size
+    def __init__(self, native, hop_size):
+        self.native, self.hop_size = native, hop_size
+        self.upsamplers = native.network.upsamplers
 
     def open(self, conditions):
-        return self.network.open(conditions)
+        return self.native.open(conditions)
 
     def conditioner(self, normalize, mel, evaluations, lengths):
         """(where the upsampled mels go, the node that makes them)."""
-        reach, mels = self.network.mel_reach, _Mels(evaluations)
+        mels = _Mels(evaluations, len(self.upsamplers))
+        reach = max(len(upsampler.stages) for upsampler in self.upsamplers)  # each looks at the one beside it
 
         def upsample(a, b, mel):
-            return self.network.upsample(normalize(mel))
+            return self.native.network.prepare(normalize(mel))
 
         return mels, Node(upsample, [mel], mels.parts, left=reach, right=reach)
 
     def node(self, k, evaluations, noisy, mels, output, lengths):
-        reach = -(-self.network.reach // self.hop_size)
+        reach = -(-self.native.reach // self.hop_size)
         return _Pushed(lambda new, last: evaluations.push(k, new, last), [noisy, mels], [output], self.hop_size, reach)
 
 
 class _Mels:
     """Takes the place of a track: what is appended goes to the network, which keeps what it needs."""
 
-    def __init__(self, evaluations):
+    def __init__(self, evaluations, upsamplers):
         self.evaluations, self.stop, self._waiting = evaluations, 0, []
-        self.parts = [self] * evaluations.upsamplers
+        self.parts = [self] * upsamplers
 
     def append(self, mel, frames):
         self._waiting.append(mel)

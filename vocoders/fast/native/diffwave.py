@@ -39,11 +39,8 @@ class NativeDiffWave:
 
     @torch.no_grad()
     def open(self, steps):
-        """``Evaluations`` of one utterance; ``steps[n]`` is what the network is told in step n (vocoder.condition).
-
-        Steps are rounded to float32 first, as they are where the network is trained.
-        """
-        return Evaluations(self, self._offsets(torch.as_tensor(steps, dtype=torch.float64).float()))
+        """``Evaluations`` of one utterance; ``steps[n]`` is what the network is told in step n (vocoder.condition)."""
+        return Evaluations(self, self._offsets(torch.as_tensor(steps, dtype=torch.float64)))
 
     def borrow(self):
         """The C++ side of an ``Evaluations``: one that is no longer used, for the sake of its memory, or a new one."""
