@@ -4,12 +4,12 @@ from contextlib import contextmanager
 
 import pytest
 import torch
-from vocoders.fast.native.cpu import Unavailable
-from vocoders.fast.native.library import open_library
 
 from vocoders import config
 from vocoders.checkpoint import build_model
 from vocoders.errors import InputError
+from vocoders.fast.native.cpu import Unavailable
+from vocoders.fast.native.library import open_library
 from vocoders.fast.synthesizer import prepare
 from vocoders.features.mel import MelSpec
 from vocoders.interface import Vocoder
@@ -84,9 +84,11 @@ def decibels(reference, found):
     return 10 * torch.log10(reference.square().sum() / (reference - found).square().sum()).item()
 
 
-def same(backend, reference, found):
-    """Bit for bit where the arithmetic of a sample is ours; PyTorch's sums depend on the size of its input."""
-    return torch.equal(reference, found) if backend == "native" else decibels(reference, found) > 115
+def same(backend, reference, found, *, name=""):
+    """Bit for bit where the arithmetic is ours; PyTorch's sums, as in the energy of a frame, depend on their shapes."""
+    if backend == "native" and "energy" not in name:
+        return torch.equal(reference, found)
+    return decibels(reference, found) > (140 if backend == "native" else 115)
 
 
 @contextmanager
@@ -111,12 +113,12 @@ def test_it_is_the_training_form_and_pieces_add_up(made, name, sampler, backend,
 
     in_chunks = prepared(model, backend, precision, chunk_seconds=7 * HOP / 22050)
     assert in_chunks.chunk_frames == 7
-    assert same(backend, whole, in_chunks.synthesize(mels, generator=seeded(5), **options))
+    assert same(backend, whole, in_chunks.synthesize(mels, generator=seeded(5), **options), name=name)
     pieces = mels[0].split([1, 9, 2, FRAMES - 12], -1)
     streamed = torch.cat(list(voice.stream(pieces, generator=seeded(5), **options)))
-    assert same(backend, whole[0], streamed)
+    assert same(backend, whole[0], streamed, name=name)
     with threads(2):
-        assert same(backend, whole, voice.synthesize(mels, generator=seeded(5), **options))
+        assert same(backend, whole, voice.synthesize(mels, generator=seeded(5), **options), name=name)
 
 
 @pytest.mark.parametrize("backend, precision", BACKENDS)
@@ -128,7 +130,7 @@ def test_rows_of_a_padded_batch_are_what_they_are_alone(made, name, backend, pre
     together = voice.synthesize(mels, lengths=lengths, generator=[seeded(n) for n in range(4)], **options)
     for n, length in enumerate(lengths):
         alone = voice.synthesize(mels[n : n + 1, :, :length], generator=seeded(n), **options)
-        assert same(backend, alone[0], together[n, : length * HOP])
+        assert same(backend, alone[0], together[n, : length * HOP], name=name)
         assert not together[n, length * HOP :].any()
 
 

@@ -9,12 +9,14 @@ import torch
 
 from vocoders.errors import InputError
 from vocoders.fast import diffusion, flow, whole
+from vocoders.fast.streamed import Streamed
 from vocoders.models.diffwave import DiffWave
 from vocoders.models.waveglow import WaveGlow
 from vocoders.models.wavegrad import WaveGrad
 
 log = logging.getLogger(__name__)
-CHUNK_SECONDS = {"native": 1.0, "eager": 5.0, "compiled": 10.0}  # of audio that is worked on at once
+CHUNK_SECONDS = {"native": 5.0, "eager": 5.0, "compiled": 10.0}  # of audio that is worked on at once
+STREAM_SECONDS = 0.4  # the same of a network that keeps its past, so that smaller ones cost it nothing
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -44,7 +46,8 @@ def choose(vocoder, *, device, precision, backend):
         network = family.native(vocoder, library, precision)
     else:
         network = family.eager(vocoder, DTYPES[precision], backend == "compiled")
-    return Chosen(network, family.open_sweep, backend, precision, CHUNK_SECONDS[backend])
+    seconds = STREAM_SECONDS if isinstance(network, Streamed) else CHUNK_SECONDS[backend]
+    return Chosen(network, family.open_sweep, backend, precision, seconds)
 
 
 def _backend(device, precision, backend):
@@ -107,7 +110,6 @@ def _eager_waveglow(vocoder, dtype, compiled):
 
 def _native_diffwave(vocoder, library, precision):
     from vocoders.fast.native.diffwave import NativeDiffWave
-    from vocoders.fast.streamed import Streamed
 
     return Streamed(NativeDiffWave(vocoder.network, library, precision), vocoder.hop_size)
 

@@ -79,6 +79,9 @@ class Synthesizer:
         """
         mel = mel.to(self.device)
         lengths = self._lengths(lengths, mel)
+        if lengths is not None:  # what is interpolated between frames goes on with the last one, as in a row alone
+            frame = torch.arange(mel.shape[-1], device=mel.device).minimum(lengths[:, None] - 1)
+            mel = mel.gather(2, frame[:, None].expand_as(mel))
         noise = Noise.drawn(generator, len(mel))
         if self._network.batches or len(mel) == 1:
             return self._synthesize(mel, lengths, noise, denoise, options)

@@ -1,9 +1,7 @@
 """The native networks as a sweep wants them: one row, windows of whole frames."""
 
-from vocoders.fast.native.waveglow import NativeWaveGlow
+from vocoders.fast.native.waveglow import NativeUpsampling, NativeWaveGlow
 from vocoders.fast.native.wavegrad import MEL_REACH, NativeWaveGrad
-
-from vocoders.models.waveglow import UPSAMPLING_OVERLAP
 
 
 class WaveGradForm:
@@ -31,17 +29,17 @@ class WaveGlowForm:
     """Has what ``fast/eager/waveglow.py`` has."""
 
     batches = False
-    mel_left = UPSAMPLING_OVERLAP - 1
 
     def __init__(self, vocoder, library, precision):
         self.native = NativeWaveGlow(vocoder.network, library, precision)
-        self.upsample = vocoder.upsample
+        self.upsample = NativeUpsampling(vocoder.upsample, library, precision)
+        self.mel_left = self.upsample.reach
         self.positions = vocoder.hop_size // self.native.groups  # of a frame
         self.flows = self.native.flows
         self.reach = -(-self.native.reach // self.positions)
 
     def condition(self, mel, lengths=None):
-        return self.native.prepare_condition(self.upsample(mel)[0]).T[None]
+        return self.upsample.run(mel[0]).T[None]
 
     def run(self, k, signal, condition, lengths=None, start=0):
         return self.native.run(k, signal[0], condition[0].T, start * self.positions)[None]
