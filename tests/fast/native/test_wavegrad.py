@@ -168,3 +168,13 @@ def test_bfloat16_needs_its_instructions(library, monkeypatch):
     monkeypatch.setattr(library, "level", "avx512")
     with pytest.raises(Unavailable, match="have no bfloat16; choose float32"):
         NativeWaveGrad(make_network(), library, "bfloat16")
+
+
+def test_a_window_that_does_not_fit_is_refused(library):
+    network = make_network(channels=8)
+    net = NativeWaveGrad(network, library, "float32")
+    mel, noisy = make_input(network, 3)
+    conditioner = net.condition(mel)
+    for wrong, start in [(noisy[1:], 0), (noisy.double(), 0), (noisy, 1)]:
+        with pytest.raises(ValueError, match="noisy must be float32|start must be a multiple"):
+            net.evaluate(wrong, conditioner, LEVEL, start)

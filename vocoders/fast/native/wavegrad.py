@@ -10,7 +10,7 @@ from torch.nn import functional
 from vocoders.fast.native.cpu import Unavailable
 from vocoders.fast.native.panel import pack
 
-# The first convolution of Winograd's F(2, 3) is over sums and differences of taps, in the order winograd.h says.
+# Sums and differences of a convolution's three taps for F(2, 3), in the order in which source/winograd.h uses them.
 WINOGRAD = torch.tensor([[0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [1.0, 0.0, 0.0], [0.0, 0.0, -1.0]], dtype=torch.float64)
 MEL_REACH = 1  # frames beside a frame that ``condition`` needs
 STAGES = 5
@@ -112,7 +112,14 @@ class NativeWaveGrad:
         Args:
             level: of the noise, a float.
             start: index in the utterance of the window's first sample, a multiple of the hop.
+
+        Raises ValueError when these are not whole frames of one length: the kernels would read what is not there.
         """
+        if noisy.dtype != torch.float32 or noisy.shape != (conditioner.shape[-1] * self.hop_size,):
+            found = f"{noisy.dtype} {list(noisy.shape)} for a conditioner {list(conditioner.shape)}"
+            raise ValueError(f"noisy must be float32 of {self.hop_size} samples for each frame, found {found}")
+        if start % self.hop_size:
+            raise ValueError(f"start must be a multiple of the hop {self.hop_size}, found {start}")
         frames, threads = len(noisy) // self.hop_size, torch.get_num_threads()
         noisy, conditioner = noisy.contiguous(), conditioner[0].T.contiguous()
         encoding = self._encode(level)
