@@ -457,7 +457,9 @@ private:
             for (int v = 0; v < 2; v++) other[r][v] = sum[r][v];
         clear(sum);
         accumulate<R>(sum, x + matrix, channels, panel + size, channels);
-        const long ahead = (weights.dilation < PAIRS ? TILE : PAIRS) / network_.hold * 2 * channels;
+        // what comes from far away is fetched while other rows are at work: the next vectors of these, or the next tile
+        const long next_tile = (weights.dilation < PAIRS ? TILE : PAIRS) / network_.hold * 2 * channels;
+        const long ahead = (j + 1) * LANES < channels ? PANEL : next_tile - j * PANEL;
 #pragma GCC unroll 12
         for (int r = 0; r < R; r++) {
             const T *first = tile.conditioner[0][pair + r] + j * PANEL, *second = tile.conditioner[1][pair + r] + j * PANEL;
