@@ -128,12 +128,13 @@ def test_bits_do_not_depend_on_the_number_of_threads(library):
     network = make_network("authors")
     mels, noisy = make_input(network, 11)
     for precision in precisions(library):
-        native = NativeDiffWave(network, library, precision)
-        alone, before = run_whole(native, mels, noisy), torch.get_num_threads()
+        kept, projected_again = (NativeDiffWave(network, library, precision, budget=b) for b in (1 << 30, 0))
+        alone, before = run_whole(kept, mels, noisy), torch.get_num_threads()
         try:
             for threads in (2, 3):
                 torch.set_num_threads(threads)
-                assert torch.equal(run_whole(native, mels, noisy), alone)
+                assert torch.equal(run_whole(kept, mels, noisy), alone)
+                assert torch.equal(run_whole(projected_again, mels, noisy), alone)
         finally:
             torch.set_num_threads(before)
 

@@ -1,19 +1,26 @@
-// DiffWave's network (vocoders/models/diffwave.py) as a stream: noisy positions go in piece by piece, and each output comes
-// out, with the bits it would have had in one piece, as soon as all inputs it depends on have come in.
+// DiffWave's network (vocoders/models/diffwave.py) as a stream: noisy positions go in piece by piece, and each output
+// comes out, with the bits it would have had in one piece, as soon as all inputs that it depends on have come in.
 //
-// A position is ``fold`` samples.  A layer of dilation d gives its output at position p when it has its input at p + d, so it
-// lags by d and keeps the last 2 d inputs; the network lags by ``reach``, the sum of all dilations.  A piece runs through all
-// layers in blocks that stay in the caches.
+// A position is ``fold`` samples.  A layer of dilation d gives its output at position p when it has its input at p + d,
+// so it lags by d and keeps the last 2 d inputs; the network lags by ``reach``, the sum of all dilations.  A piece runs
+// through all layers in blocks that stay in the caches.
 //
-// Signals are channels-last: rows of C channels, C padded to whole vectors by channels that are zero everywhere.  Between the
-// layers goes s = x + step vector, what the dilated convolution sees: the zeros that pad it are then plain zeros.
+// Signals are channels-last: rows of C channels, C padded to whole vectors by channels that are zero everywhere.
+// Between the layers goes s = x + step vector, what the dilated convolution sees: the zeros that pad it at both ends of
+// an utterance are then plain zeros.
 //     y = conv(s) + conditioner,   z = sigmoid(y's one half) tanh(its other half),
-//     next s = s / sqrt(2) + W z + offset,   skip sum += V z + bias,
+//     next s = s / sqrt(2) + W z + offset,   skip sum += V z,
 // where the offset holds W's bias, takes this layer's step vector away and adds the next one's.  s and the skip sum are
-// float32; T is the type of what is multiplied (s, z, mels, their weights) and of the cached conditioner.
+// float32; T is the type of what is multiplied (sums of s, z, mels, their weights) and of the projected conditioner.
 //
-// Panels (gemm.h) hold a vector of what becomes the sigmoid beside the vector that becomes tanh of the same channels, and a
-// vector of the residual beside that of the skip, so both ends of each pair meet in registers.
+// conv is Winograd's F(2, 3): the outputs at t and t + d share four products where their definitions take six.  With x0
+// ... x3 at t - d, t, t + d and t + 2 d, and taps g0, g1, g2,
+//     same     = (x1 + x2) (g0 + g1 + g2) / 2         conv(t)     = same + opposite + (x0 - x2) g0
+//     opposite = (x2 - x1) (g0 - g1 + g2) / 2         conv(t + d) = same - opposite - (x1 - x3) g2.
+// The absolute position says which outputs are a pair; where a block has only one of them, the other is thrown away.
+//
+// Panels (gemm.h) hold a vector of what becomes the sigmoid beside the vector that becomes tanh of the same channels,
+// and a vector of the residual beside that of the skip, so what belongs together meets in registers.
 #include <omp.h>
 
 #include <algorithm>
@@ -27,18 +34,18 @@
 
 namespace {
 
-constexpr int PAIRS = 2 * ROWS * (16 / LANES);  // pairs of positions that a thread works on at a time: they stay in L1
+constexpr int PAIRS = 2 * ROWS * (16 / LANES);  // that a thread works on at a time: they stay in its first cache
 constexpr int TILE = 2 * PAIRS;
-constexpr int SEGMENT = 1024;                  // positions of the conditioner that are kept and dropped together
+constexpr int SEGMENT = 1024;  // positions of the conditioner that are kept and dropped together
 
 // ---- what Python passes in; weights are packed in panels, vectors padded with zeros to C
 
 struct LayerWeights {
     long dilation, upsampler;
-    const void* conv;        // [4 C -> 2 C], the transformed taps one after the other, halves scaled for scaled_gate
-    const void* mel;         // [n_mels, made even -> 2 C], in the same units
-    const float* mel_bias;   // [2 C] in panel order, with the dilated convolution's
-    const void* output;      // [C -> 2 C], residual divided by sqrt(2)
+    const void* conv;       // [4 C -> 2 C], the transformed taps one after the other, halves scaled for scaled_gate
+    const void* mel;        // [n_mels, made even -> 2 C], in the same units
+    const float* mel_bias;  // [2 C] in panel order, with the dilated convolution's
+    const void* output;     // [C -> 2 C], residual divided by sqrt(2)
 };
 
 struct NetworkWeights {
@@ -125,8 +132,10 @@ public:
                 segment.projected[layer] = std::min<long>(SEGMENT, length_ - s * SEGMENT);
                 view.segment.push_back(output);
             } else {
-                T* output = scratch(s - view.first);
-                add(view, mels, output, {std::max(0L, range.begin - s * SEGMENT), std::min<long>(SEGMENT, range.end - s * SEGMENT)});
+                // two sets in turn: a thread may begin with a layer while another still reads for the one before
+                T* output = scratch(2 * (s - view.first) + layer % 2);
+                const long at = s * SEGMENT;
+                add(view, mels, output, {std::max(0L, range.begin - at), std::min<long>(SEGMENT, range.end - at)});
                 view.segment.push_back(output);
             }
         }
@@ -309,10 +318,10 @@ private:
         {
             const int thread = omp_get_thread_num(), team = omp_get_num_threads();
             T* scratch = reinterpret_cast<T*>(scratch_[thread].data());
-#pragma omp for
+#pragma omp for nowait
             for (long l = 0; l < network_.layers; l++) list_pairs(l);
             begin_layer(step, 0, last, thread, team);
-            project_input(step, noisy, inputs_[0].part(thread, team), scratch_[thread].data());
+            project_input(step, noisy, inputs_[0].part(thread, team));
             for (int l = 0; l < network_.layers; l++) {
                 conditioner_.project(l, views_[l], thread, team);
 #pragma omp barrier
@@ -334,8 +343,8 @@ private:
         for (long l = 0; l < network_.layers; l++) {
             const long lag = network_.layer[l].dilation;
             inputs_[l + 1] = {std::max(0L, inputs_[l].begin - lag), std::max(0L, inputs_[l].end - (last ? 0 : lag))};
-            const Range out = inputs_[l + 1], held = {out.begin / network_.hold, (out.end + network_.hold - 1) / network_.hold};
-            conditioner_.view(l, out.size() > 0 ? held : Range{held.begin, held.begin}, views_[l]);
+            const long begin = inputs_[l + 1].begin, end = inputs_[l + 1].end, hold = network_.hold;
+            conditioner_.view(l, {begin / hold, end > begin ? (end + hold - 1) / hold : begin / hold}, views_[l]);
         }
     }
 
@@ -347,7 +356,8 @@ private:
     // Puts what the layer has kept before its new input, and zeros behind the last.
     void begin_layer(const Step& step, long l, bool last, int thread, int team) {
         const long dilation = network_.layer[l].dilation;
-        const Range kept = Range{0, 2 * dilation}.part(thread, team), behind = Range{0, last ? dilation : 0}.part(thread, team);
+        const Range kept = Range{0, 2 * dilation}.part(thread, team);
+        const Range behind = Range{0, last ? dilation : 0}.part(thread, team);
         copy(step.tails[l].data() + kept.begin * channels_, input(l, inputs_[l].begin - 2 * dilation + kept.begin),
              kept.size() * channels_);
         zero_rows(input(l, inputs_[l].end + behind.begin), behind.size() * channels_);
@@ -362,17 +372,19 @@ private:
 
     float* skip(const Step& step, long p) const { return step.skips.data() + p % capacity_ * channels_; }
 
-    void project_input(const Step& step, const float* noisy, Range range, float*) {
+    void project_input(const Step& step, const float* noisy, Range range) {
         const long fold = network_.fold;
         for (long j = 0; j < channels_ / LANES; j += 2)
             for_rows(range.begin, range.end, [&]<int R>(long p) {
                 Vector sum[R][2];
                 for (int r = 0; r < R; r++)
                     for (int v = 0; v < 2; v++) sum[r][v] = load(network_.input_bias + (j + v) * LANES);
-                accumulate<R>(sum, noisy + (p - inputs_[0].begin) * fold, fold, network_.input + j * LANES * fold, fold);
+                const float* x = noisy + (p - inputs_[0].begin) * fold;
+                accumulate<R>(sum, x, fold, network_.input + j * LANES * fold, fold);
                 for (int r = 0; r < R; r++)
                     for (int v = 0; v < 2 && j + v < channels_ / LANES; v++)
-                        store(input(0, p + r) + (j + v) * LANES, add(relu(sum[r][v]), load(step.offset + (j + v) * LANES)));
+                        store(input(0, p + r) + (j + v) * LANES,
+                              add(relu(sum[r][v]), load(step.offset + (j + v) * LANES)));
             });
     }
 
@@ -389,11 +401,11 @@ private:
     // What a thread works on at a time.
     struct Tile {
         long pairs = 0, outputs = 0;
-        T* transformed;                     // [4][PAIRS][C]
-        T* gated;                           // [TILE + 1][C]: outputs, and a row for what is not wanted
-        const T* conditioner[2][PAIRS];     // of both positions of a pair
-        T* destination[2][PAIRS];           // their rows in gated
-        const float* input[TILE];           // of each output
+        T* transformed;                  // [4][PAIRS][C]
+        T* gated;                        // [TILE + 1][C]: z of each output, and a last row for what is thrown away
+        const T* conditioner[2][PAIRS];  // of both positions of a pair
+        T* destination[2][PAIRS];        // their rows in gated
+        const float* input[TILE];        // of each output
         float *next[TILE], *skip[TILE];
     };
 
@@ -416,7 +428,8 @@ private:
         for (int half = 0; half < 2; half++) {
             const long p = t + half * dilation;
             const bool wanted = inputs_[l + 1].has(p);
-            tile.conditioner[half][n] = conditioner(views_[l], (wanted ? p : t + dilation - half * dilation) / network_.hold);
+            const long other = t + (1 - half) * dilation;
+            tile.conditioner[half][n] = conditioner(views_[l], (wanted ? p : other) / network_.hold);
             tile.destination[half][n] = tile.gated + (wanted ? tile.outputs : TILE) * channels_;
             if (!wanted) continue;
             tile.input[tile.outputs] = input(l, p);
@@ -457,10 +470,13 @@ private:
             for (int v = 0; v < 2; v++) other[r][v] = sum[r][v];
         clear(sum);
         accumulate<R>(sum, x + matrix, channels, panel + size, channels);
-        const long ahead = (weights.dilation < PAIRS ? TILE : PAIRS) / network_.hold * 2 * channels;
+        // what comes from far away is fetched while other rows are at work: the next vectors of these, or the next tile
+        const long next_tile = (weights.dilation < PAIRS ? TILE : PAIRS) / network_.hold * 2 * channels;
+        const long ahead = (j + 1) * LANES < channels ? PANEL : next_tile - j * PANEL;
 #pragma GCC unroll 12
         for (int r = 0; r < R; r++) {
-            const T *first = tile.conditioner[0][pair + r] + j * PANEL, *second = tile.conditioner[1][pair + r] + j * PANEL;
+            const T* first = tile.conditioner[0][pair + r] + j * PANEL;
+            const T* second = tile.conditioner[1][pair + r] + j * PANEL;
 #pragma GCC unroll 2
             for (int v = 0; v < 2; v++) {
                 const Vector same = other[r][v], opposite = sum[r][v];
@@ -527,8 +543,8 @@ private:
     }
 
     // output[row][0 ... outputs - 1] = W x[row] + bias, relu or not; x has C channels, the bias whole panels
-    void dense(const float* x, long stride, long rows, const float* panels, const float* bias, long outputs, float* output,
-               long output_stride, bool relu_after) const {
+    void dense(const float* x, long stride, long rows, const float* panels, const float* bias, long outputs,
+               float* output, long output_stride, bool relu_after) const {
         for (long j = 0; j * PANEL < outputs; j++)
             for_rows(0, rows, [&]<int R>(long row) {
                 Vector sum[R][2];
@@ -589,7 +605,9 @@ long diffwave_condition(Evaluations* evaluations, const float* mels, long count)
     return -1;
 }
 
-long diffwave_push(Evaluations* evaluations, int step, const float* noisy, long count, int last, float* output, int threads) try {
+// ``output`` has room for all positions that become determined; returns how many did.
+long diffwave_push(Evaluations* evaluations, int step, const float* noisy, long count, int last, float* output,
+                   int threads) try {
     return evaluations->push(step, noisy, count, last, output, threads);
 } catch (const std::bad_alloc&) {
     return -1;

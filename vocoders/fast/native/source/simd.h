@@ -102,12 +102,17 @@ INLINE Vector exp2_of_fraction(Vector r) {
     return fma(p, r, broadcast(1.0f));
 }
 
+// 2^x for |x| <= 126
+template <Accuracy accuracy>
+INLINE Vector exp2_within(Vector x) {
+    const Vector n = nearest(x);
+    return scale_by_power(exp2_of_fraction<accuracy>(subtract(x, n)), n);
+}
+
 // 2^x, bounded to 2^-126 ... 2^126
 template <Accuracy accuracy = EXACT>
 INLINE Vector exp2(Vector x) {
-    x = minimum(maximum(x, broadcast(-126)), broadcast(126));
-    const Vector n = nearest(x);
-    return scale_by_power(exp2_of_fraction<accuracy>(subtract(x, n)), n);
+    return exp2_within<accuracy>(minimum(maximum(x, broadcast(-126)), broadcast(126)));
 }
 
 // e^x, exact: the product with log2(e) is carried in two floats
@@ -124,8 +129,9 @@ INLINE Vector exp(Vector x) {
 template <Accuracy accuracy>
 INLINE Vector scaled_gate(Vector a, Vector b) {
     const Vector one = broadcast(1);
-    const Vector bound = broadcast(60);  // beyond, both have long reached their ends; within, no product overflows
-    const Vector e = exp2<accuracy>(minimum(a, bound)), f = exp2<accuracy>(minimum(b, bound));
+    // beyond these bounds both have long reached their ends; within, no product overflows
+    const auto bounded = [](Vector x) { return maximum(minimum(x, broadcast(60)), broadcast(-60)); };
+    const Vector e = exp2_within<accuracy>(bounded(a)), f = exp2_within<accuracy>(bounded(b));
     const Vector g = add(one, f);
     const Vector denominator = fma(e, g, g);
     const Vector numerator = subtract(one, f);
