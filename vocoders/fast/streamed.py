@@ -25,7 +25,7 @@ class Streamed:
         def upsample(a, b, mel):
             return self.native.network.prepare(normalize(mel))
 
-        return mels, Node(upsample, [mel], mels.parts, left=reach, right=reach)
+        return mels, Node(upsample, [mel], [mels] * len(self.upsamplers), left=reach, right=reach)
 
     def node(self, k, evaluations, noisy, mels, output, lengths):
         reach = -(-self.native.reach // self.hop_size)
@@ -36,12 +36,12 @@ class _Mels:
     """Takes the place of a track: what is appended goes to the network, which keeps what it needs."""
 
     def __init__(self, evaluations, upsamplers):
-        self.evaluations, self.stop, self._waiting = evaluations, 0, []
-        self.parts = [self] * upsamplers
+        self.evaluations, self.upsamplers = evaluations, upsamplers
+        self.stop, self._waiting = 0, []
 
     def append(self, mel, frames):
         self._waiting.append(mel)
-        if len(self._waiting) == len(self.parts):
+        if len(self._waiting) == self.upsamplers:
             self.evaluations.condition(self._waiting)
             self._waiting = []
             self.stop += frames
