@@ -17,8 +17,8 @@ The configuration holds options of the system's synthesis: for diffusion models 
 clip, eta and start_deviation, for WaveGlow sigma, for any vocoder denoise (egs/README.md).  --decode.KEY VALUE changes
 one of them.
 
-Utterances of any length are decoded in the same memory.  Every process of --nj N has its share of the cores; with
-backend native the waves have the same bytes whatever N is, with others they are the same within rounding.
+Utterances of any length are decoded in the same memory.  Every process of --nj N has its share of the cores; whatever
+N is, the waves are the same within rounding.
 """
 
 from typing import Literal

@@ -7,7 +7,7 @@ once; a line on standard error tells the look-ahead, when the first audio came, 
   acoustic_model | vocoders stream exp/diffwave --config conf/decode.yaml | aplay -f S16_LE -r 22050
   vocoders stream exp/diffwave --decode.steps 6 --input wav --output wav < recording.wav > copy.wav
 
-The audio is that of vocoders decode for the same mels, --seed and name of the utterance.
+The audio is that of vocoders decode for the same mels, --seed and name of the utterance, within rounding.
 """
 
 from typing import Literal

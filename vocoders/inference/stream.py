@@ -1,6 +1,7 @@
 """Mels or speech on standard input to speech on standard output, as it comes.
 
-Whatever the pieces, the audio is that of ``vocoders decode`` for an utterance of that name and seed.
+Whatever the pieces, the audio is that of ``vocoders decode`` for an utterance of that name and seed, but that a network
+in pieces may round otherwise.
 """
 
 import math
