@@ -41,6 +41,12 @@ def test_a_model_of_one_step_is_not_taken_for_a_trained_one(exp, add_result):
     assert "Some Net, 1 step of training, 6 steps" in column(table(exp), "system").cells
 
 
+def test_a_precision_other_than_the_usual_is_told(exp, add_result):
+    add_result("train_x/decode_best", 2.0, precision="float32")
+    add_result("train_x/decode_fast", 2.0, precision="bfloat16")
+    assert column(table(exp), "system").cells[2:] == ["Some Net, 6 steps", "Some Net, 6 steps, bfloat16"]
+
+
 def test_numbers_are_those_of_the_summaries(exp):
     found = cells(markdown(table(exp)))
     for place, row in zip(("recording", "griffin_lim", "train_x/decode_best"), found["PESQ ↑"]):

@@ -24,7 +24,7 @@ def sampling(result):
         steps = result.system.get("evaluations") or _length(schedule)
     if steps == 1 and not (schedule or _options(result).get("steps")):
         steps = None  # a model without steps
-    return [*_steps(steps), *_schedule(result, schedule), *_others(options)]
+    return [*_steps(steps), *_schedule(result, schedule), *_others(options), *_precision(result)]
 
 
 def family(result):
@@ -52,6 +52,11 @@ def _schedule(result, schedule):
         return []
     rule = schedule["rule"] if isinstance(schedule, dict) else "listed"
     return [f"{result.system.get('schedule_name') or rule} schedule"]
+
+
+def _precision(result):
+    precision = result.system.get("precision", "float32")
+    return [] if precision == "float32" else [precision]
 
 
 def _others(options):
