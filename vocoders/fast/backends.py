@@ -16,7 +16,6 @@ from vocoders.models.wavegrad import WaveGrad
 
 log = logging.getLogger(__name__)
 CHUNK_SECONDS = {"native": 5.0, "eager": 5.0, "compiled": 10.0}  # of audio that is worked on at once
-STREAM_SECONDS = 0.4  # the same of a network that keeps its past, so that smaller ones cost it nothing
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -46,7 +45,9 @@ def choose(vocoder, *, device, precision, backend):
         network = family.native(vocoder, library, precision)
     else:
         network = family.eager(vocoder, DTYPES[precision], backend == "compiled")
-    seconds = STREAM_SECONDS if isinstance(network, Streamed) else CHUNK_SECONDS[backend]
+    seconds = CHUNK_SECONDS[backend]
+    if isinstance(network, Streamed):
+        seconds = min(seconds, network.chunk_seconds(vocoder.sample_rate))
     return Chosen(network, family.open_sweep, backend, precision, seconds)
 
 

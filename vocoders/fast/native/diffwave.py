@@ -37,6 +37,11 @@ class NativeDiffWave:
         self._kept = []  # tensors that C++ points at
         self.weights = self._network()
 
+    @property
+    def bytes_per_sample(self):
+        """Of what ``budget`` bounds."""
+        return len(self.dilations) * 2 * self.width * self.dtype.itemsize / self.network.condition_every
+
     @torch.no_grad()
     def open(self, steps):
         """``Evaluations`` of one utterance; ``steps[n]`` is what the network is told in step n (vocoder.condition)."""
