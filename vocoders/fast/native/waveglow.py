@@ -10,10 +10,7 @@ from vocoders.fast.native.cpu import Unavailable
 from vocoders.fast.native.memory import allocate
 from vocoders.fast.native.panel import pack
 
-FILTER_SCALE, GATE_SCALE = (
-    -2 / math.log(2),
-    -1 / math.log(2),
-)  # for scaled_gate of source/simd.h
+FILTER_SCALE, GATE_SCALE = -2 / math.log(2), -1 / math.log(2)  # as scaled_gate of source/simd.h wants
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 LANES = {"avx2": 8, "avx512": 16, "avx512_bf16": 16}
 MOST_ROWS, MOST_OUTPUTS = 12, 32  # that any level computes together
@@ -215,7 +212,8 @@ class _Step:
         if not layer.last:
             yield "residual", self._pack(output[:channels])
             yield "residual_bias", self._padded(layer.output.bias[:channels])
-        yield "output", self._pack((network.output.weight[..., 0].double() @ output[-channels:].double()).float())
+        skip = network.output.weight[..., 0].double() @ output[-channels:].double()
+        yield "output", self._pack(pad(skip.float(), (0, channels % 2)), torch.float32)
 
     def _ends(self, network, mixing):
         channels = network.input.weight.shape[0]

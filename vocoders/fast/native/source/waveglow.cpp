@@ -10,10 +10,10 @@
 //        difference = (x[t + d] - x[t]) (g0 - g1 + g2) / 2
 //        y[t]       = (x[t - d] - x[t + d]) g0 + sum + difference
 //        y[t + d]   = (x[t + 2 d] - x[t]) g2 + sum - difference
-//  - What the layers give to the skip is only summed before the output convolution, so each layer's 1x1 is composed with
-//    it: a few outputs instead of all channels, and the skip need not be kept.
-//  - The input convolution is composed with the first layer's convolution and with the 1x1 of its residual: they read the
-//    kept channels and a constant 1, for the bias, which is 0 where the padding is.
+//  - What the layers give to the skip is only summed before the output convolution, so each layer's 1x1 is composed
+//    with it: a few outputs instead of all channels, and the skip need not be kept.
+//  - The input convolution is composed with the first layer's, and stands in its residual's place: both read the kept
+//    channels and a constant 1, for the bias, which is 0 where the padding is.
 //
 // A layer goes over its pairs (t, t + d) in tiles.  A tile gathers its operands, which then stay in the L2 cache while
 // the weights pass by, panel after panel.  Layers, and nothing else, wait for each other.
@@ -44,7 +44,7 @@ struct Layer {
     const float* bias;           // [gate panels][PANEL], convolution's and condition's
     const T* residual;           // [residual panels][channels][PANEL]; null in the last layer
     const float* residual_bias;  // [residual panels][PANEL]
-    const T* output;             // [output panels][channels][PANEL]
+    const float* output;         // [output panels][channels][PANEL]; float32, as its sums become shift and scale
 };
 
 template <typename T>
@@ -103,6 +103,7 @@ struct Tile {
     T* operand[TERMS];  // [rows][row]
     T* condition;       // [2 rows][condition channels]
     T* gated;           // [2 rows][row]
+    float* unrounded;   // [2 rows][row], the same in float32
 
     Tile(Arena& arena, const Flow<T>& flow) {
         position = arena.take<long>(2 * PAIRS);
@@ -110,6 +111,7 @@ struct Tile {
         for (T*& array : operand) array = arena.take<T>(PAIRS * flow.row());
         condition = arena.take<T>(2 * PAIRS * flow.condition_channels);
         gated = arena.take<T>(2 * PAIRS * flow.row());
+        unrounded = arena.take<float>(2 * PAIRS * flow.row());
     }
 
     // Pairs are counted from the beginning of the signal: a run of d positions, then the d positions of their partners.
@@ -329,9 +331,12 @@ private:
     void finish_gated(Sums& sum, Tile<T>& tile, const Layer<T>& layer, long panel, long row) const {
         if (window.hold > 1) add_held(sum, tile, panel, row);
         else add_condition(sum, tile, layer, panel, row);
-        T* gated = tile.gated + row * flow.row() + panel * LANES;
-        for (int r = 0; r < ROWS; r++)
-            store(gated + r * flow.row(), scaled_gate<accuracy_of<T>>(sum[r][1], sum[r][0]));
+        for (int r = 0; r < ROWS; r++) {
+            const Vector gated = scaled_gate<accuracy_of<T>>(sum[r][1], sum[r][0]);
+            const long at = (row + r) * flow.row() + panel * LANES;
+            store(tile.gated + at, gated);
+            store(tile.unrounded + at, gated);
+        }
     }
 
     void add_condition(Sums& sum, const Tile<T>& tile, const Layer<T>& layer, long panel, long row) const {
@@ -373,7 +378,8 @@ private:
     void add_output(const Tile<T>& tile, const Layer<T>& layer, long row) const {
         for (long panel = 0; panel < flow.output_panels(); panel++) {
             Sums sum = {};
-            multiply_add(sum, tile.gated + row * flow.row(), flow.row(), layer.output + panel * depth() * PANEL, depth());
+            multiply_add(sum, tile.unrounded + row * flow.row(), flow.row(), layer.output + panel * depth() * PANEL,
+                         depth());
             for (int r = 0; r < ROWS; r++) {
                 const long t = tile.position[row + r];
                 if (!in_window(t)) continue;
