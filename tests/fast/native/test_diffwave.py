@@ -59,7 +59,7 @@ def make_input(network, frames):
 @torch.no_grad()
 def run_torch(network, mels, noisy):
     """The truth, in float64, [steps, T]."""
-    network, steps = copy.deepcopy(network).double(), torch.tensor(STEPS)
+    network, steps = copy.deepcopy(network).double(), torch.tensor(STEPS, dtype=torch.float64)
     return network(noisy.double(), [mel.double().expand(len(STEPS), -1, -1) for mel in mels], steps)
 
 
