@@ -69,7 +69,7 @@ class _Chain:
     def _apply(self, function, a, b, mel, *waves):
         """Filters see the true end of each row of a padded batch; noise needs no more than its own sample."""
         lengths = within(self.lengths, a, b) if self.scales else None
-        return function(mel, *waves) if lengths is None else by_row(function, lengths, self.hop, *waves, mel=mel)
+        return function(mel, *waves) if lengths is None else by_row(function, b - a, lengths, mel, *waves)
 
     def _noise(self, draw, a, b):
         return self.noise(draw, a * self.hop, b * self.hop)
@@ -79,10 +79,10 @@ class _Chain:
 
 
 class Windowed:
-    """The nodes of a network that evaluates windows; see ``fast/eager`` for what it promises."""
+    """The nodes of a network that evaluates windows, one with what ``eager.diffwave.EagerDiffWave`` has."""
 
     def __init__(self, form):
-        self.form, self.batches = form, getattr(form, "batches", True)
+        self.form, self.batches = form, form.batches
 
     def open(self, conditions):
         return self.form.open(conditions)

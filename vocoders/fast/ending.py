@@ -18,7 +18,7 @@ def end(vocoder, denoise, nodes, mel, wave, lengths):
         def subtract(a, b, wave):
             rows = within(lengths, a, b)
             subtract = partial(denoiser.subtract, strength=strength)
-            return [subtract(wave) if rows is None else by_row(subtract, rows, vocoder.hop_size, wave)]
+            return [subtract(wave) if rows is None else by_row(subtract, b - a, rows, wave)]
 
         nodes.append(Node(subtract, [wave], [denoised], left=reach, right=reach))
         wave = denoised

@@ -10,7 +10,7 @@ from torch.nn import functional
 from vocoders.fast.compiled import Compiled
 from vocoders.fast.eager.convolution import beyond, kernel, own, project
 from vocoders.fast.eager.gated import GatedLayer, GatedStack
-from vocoders.fast.eager.row import by_row
+from vocoders.fast.rows import by_row
 
 CACHE = 2048  # bytes that ``condition`` may give for a sample: 45 MB for a second at 22.05 kHz
 KEEP = math.sqrt(0.5)

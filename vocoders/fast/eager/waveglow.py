@@ -7,7 +7,7 @@ from torch.nn import functional
 from vocoders.fast.compiled import Compiled
 from vocoders.fast.eager.convolution import kernel, own, project
 from vocoders.fast.eager.gated import GatedLayer, GatedStack
-from vocoders.fast.eager.row import by_row
+from vocoders.fast.rows import by_row
 from vocoders.models.waveglow import UPSAMPLING_OVERLAP
 
 

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from vocoders.fast.compiled import Compiled
 from vocoders.fast.eager.convolution import beyond, convolve, cut, kernel, own, project
-from vocoders.fast.eager.row import by_row
+from vocoders.fast.rows import by_row
 from vocoders.models.wavegrad import SLOPE
 
 WINDOW = 16 << 20  # bytes of the largest tensor when computed on a CPU
@@ -63,7 +63,7 @@ class EagerWaveGrad(nn.Module):
         The first stage's convolution of it at that stage's rate, and its residual.
         """
         if self.in_rows:
-            return by_row(lambda mel: self._condition(mel), mel.shape[-1], lengths, mel)
+            return by_row(self._condition, mel.shape[-1], lengths, mel)
         return self._condition(mel, lengths)
 
     @torch.no_grad()
