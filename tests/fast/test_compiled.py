@@ -54,6 +54,23 @@ def test_a_bucket_is_compiled_once():
         assert not counters["graph_break"]
 
 
+def test_buckets_that_are_one_too_many_are_plain_pytorch_which_is_said_once(monkeypatch, caplog):
+    torch._dynamo.reset()
+    counters.clear()
+    trace = {"backend": "eager", "fullgraph": True, "dynamic": False}
+    monkeypatch.setattr("vocoders.fast.compiled._compile", lambda function, device: torch.compile(function, **trace))
+    monkeypatch.setattr("vocoders.fast.compiled.BUCKETS", 2)
+    plain, compiled, steps = forms()
+    with caplog.at_level(logging.WARNING):
+        for frames in (3, 4, 5, 7, 3):
+            mel, noisy = inputs(frames)
+            found = compiled.evaluate(noisy, compiled.condition(mel), steps, 0)
+            torch.testing.assert_close(found, plain.evaluate(noisy, plain.condition(mel), steps, 0))
+    assert counters["stats"]["unique_graphs"] == 2
+    (record,) = [record for record in caplog.records if record.name == "vocoders.fast.compiled"]
+    assert "2 lengths and sizes of batches are compiled; others" in record.getMessage()
+
+
 def test_without_a_compiler_it_is_plain_pytorch_and_says_so(monkeypatch, caplog, tmp_path):
     torch._dynamo.reset()
     monkeypatch.setattr("torch._inductor.config.cpp.cxx", (str(tmp_path / "nowhere"),))

@@ -6,7 +6,8 @@ import logging
 import torch
 
 log = logging.getLogger(__name__)
-BUCKETS = 64  # that may be compiled for one network, counting each size of a batch
+BUCKETS = 64  # that are compiled for one network, counting each size of a batch
+PER_BUCKET = 16  # networks of different sizes for which each is compiled, at most
 
 
 def bucket(frames):
@@ -26,12 +27,14 @@ class Compiled:
     in a signal beyond must not matter.  The result is [B, ..., frames * rate], too.
 
     On CUDA the graph of kernels is recorded and replayed, so nothing in ``function`` may wait for the GPU.  Where there
-    is no compiler, a line says so and the function is called as it is.
+    is no compiler, and for buckets that are one too many, a line says so and the function is called as it is.
     """
 
     def __init__(self, function):
         self._function = function
         self._compiled = {}
+        self._shapes = set()
+        self._full = False
 
     def __call__(self, frames, lengths, what, *signals):
         first = signals[0]
@@ -42,7 +45,7 @@ class Compiled:
         return result[..., : result.shape[-1] // size * frames]
 
     def _run(self, device, *arguments):
-        if self._compiled is None:
+        if self._compiled is None or not self._has_room(arguments):
             return self._function(*arguments)
         if device.type not in self._compiled:
             self._compiled[device.type] = _compile(self._function, device)
@@ -50,27 +53,41 @@ class Compiled:
             if device.type == "cuda":
                 torch.compiler.cudagraph_mark_step_begin()
             result = self._compiled[device.type](*arguments)
-        except _compiler_faults() as error:
+        except _compiler_fault() as error:
             log.warning("torch.compile: %s; using plain PyTorch instead, which is slower", _first_line(error))
             self._compiled = None
             return self._function(*arguments)
         return result.clone() if device.type == "cuda" else result  # the next replay writes where this one wrote
 
+    def _has_room(self, arguments):
+        """Counted here, as torch.compile ends with an error where its own limit is reached."""
+        shapes = tuple(signal.shape for signal in arguments[1:])
+        if shapes in self._shapes:
+            return True
+        if len(self._shapes) >= BUCKETS:
+            if not self._full:
+                log.warning("%d lengths and sizes of batches are compiled; others use plain PyTorch, slower", BUCKETS)
+            self._full = True
+            return False
+        self._shapes.add(shapes)
+        return True
+
 
 def _compile(function, device):
     options = {"fullgraph": True, "dynamic": False, "mode": "reduce-overhead" if device.type == "cuda" else None}
     if "isolate_recompiles" in inspect.signature(torch.compile).parameters:  # since torch 2.12
-        options |= {"isolate_recompiles": True, "recompile_limit": BUCKETS}
+        options |= {"isolate_recompiles": True, "recompile_limit": BUCKETS * PER_BUCKET}
     else:
-        torch._dynamo.config.cache_size_limit = max(torch._dynamo.config.cache_size_limit, BUCKETS)
+        for name in ("cache_size_limit", "accumulated_cache_size_limit"):
+            limit = max(getattr(torch._dynamo.config, name), BUCKETS * PER_BUCKET)
+            setattr(torch._dynamo.config, name, limit)
     return torch.compile(function, **options)
 
 
-def _compiler_faults():
+def _compiler_fault():
     from torch._dynamo.exc import BackendCompilerFailed
-    from torch._inductor.exc import InductorError
 
-    return BackendCompilerFailed, InductorError
+    return BackendCompilerFailed
 
 
 def _first_line(error):
