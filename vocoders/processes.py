@@ -37,11 +37,16 @@ def unwanted():
     return _unwanted is not None and _unwanted.is_set()
 
 
+def follow_the_parent():
+    """Has this spawned process end with the one that spawned it, however that ends, and leave Ctrl-C to it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+
+
 def _begin(event, prepare, arguments):
     global _unwanted
     _unwanted = event
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+    follow_the_parent()
     if prepare:
         prepare(*arguments)
 

@@ -41,12 +41,7 @@ def test_figures_follow_from_the_times(here, no_ceiling, conf, mel_option, table
     assert list(rows) == [form["name"] for form in system["forms"]]
     for form in system["forms"]:
         row = rows[form["name"]]
-        for head, key in {
-            "RTF": "rtf",
-            "x real time": "times_real_time",
-            "p95 s": "p95",
-            "first s": "first_seconds",
-        }.items():
+        for head, key in SHOWN.items():
             assert float(row[head]) == pytest.approx(form[key], rel=0.01), head
         assert int(row["samples/s"]) == round(form["samples_per_second"])
         assert float(row["x tuned"]) == pytest.approx(form["times_as_fast"]["tuned"], rel=0.01)

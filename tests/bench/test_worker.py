@@ -3,6 +3,11 @@
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -38,7 +43,36 @@ def test_one_that_is_killed_is_named():
             worker.call("__int__")
 
 
+def test_it_leaves_no_files(tmp_path):
+    with Worker("x", TemporaryDirectory, None, None, tmp_path):
+        assert len(list(tmp_path.iterdir())) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_one_at_work_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr("vocoders.bench.worker.CLOSING", 0.1)
+    with Worker("x", subprocess.Popen, ["sleep", "1000"]) as worker:
+        sleeping = worker.call("__getattribute__", "pid")
+        worker._connection.send(("wait", ()))
+    assert worker._process.exitcode == -signal.SIGTERM
+    os.kill(sleeping, signal.SIGKILL)
+
+
 def test_what_keeps_cores_busy_ends():
     with burning(2):
         assert len(multiprocessing.active_children()) == 2
     assert not multiprocessing.active_children()
+
+
+def test_what_keeps_cores_busy_ends_with_who_started_it(repository):
+    """Even where that one is killed."""
+    program = "import time, multiprocessing; from vocoders.bench.worker import burning\n"
+    program += "with burning(1): print(multiprocessing.active_children()[0].pid, flush=True), time.sleep(1000)"
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=repository) as process:
+        busy = Path(f"/proc/{int(process.stdout.readline())}")
+        assert busy.exists()
+        process.kill()
+    deadline = time.monotonic() + 60
+    while busy.exists() and "Z" not in (busy / "stat").read_text().rpartition(")")[2].split()[0]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

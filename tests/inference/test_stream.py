@@ -108,6 +108,8 @@ NAN[17, 3] = math.nan
         ),
         (np.zeros((21, 3), "<f4").tobytes(), {}, "ends within frame 15: 12 of the 16 bytes"),
         (NAN.tobytes(), {}, "^standard input: frame 17, band 3 is nan, not a finite number"),
+        (wav_bytes(np.zeros(800, np.int16), 1000), {}, "^standard input is a WAV; give --input wav"),
+        (wav_bytes(np.zeros(800, np.int16), 1000), {"input": "pcm"}, "^standard input is a WAV; give --input wav"),
         (MEL.tobytes(), {"chunk_frames": 0}, "^--chunk_frames: expected a number of frames, found 0"),
         (b"", {"input": "wav"}, "^standard input: no audio, 0 bytes"),
         (MEL.tobytes(), {"input": "wav"}, "^standard input: not a WAV"),

@@ -8,11 +8,13 @@ from contextlib import contextmanager, suppress
 from operator import methodcaller
 
 from vocoders.errors import InputError
+from vocoders.processes import follow_the_parent
 
 ALLOCATOR = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_")
 DEFAULT = dict.fromkeys(ALLOCATOR)
 TUNED = dict(zip(ALLOCATOR, ("8589934592", "17179869184", "268435456")))  # no activation is mapped and faulted anew
 ALLOCATORS = {"default": DEFAULT, "tuned": TUNED}
+CLOSING = 5  # seconds that a process has to end by itself
 
 
 class Worker:
@@ -47,7 +49,9 @@ class Worker:
         return self._answer()
 
     def close(self):
+        """Ends the process: by itself, so that it leaves no files, or by force if it is at work."""
         self._connection.close()
+        self._process.join(CLOSING)
         self._process.terminate()
         self._process.join()
 
@@ -107,12 +111,13 @@ def burning(cores):
 
 
 def _burn():
+    follow_the_parent()
     while True:
         pass
 
 
 def _serve(connection, make, arguments):
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started us ends us
+    follow_the_parent()
     thing = _answer_with(connection, make, arguments)
     while thing is not None:
         try:
@@ -123,12 +128,14 @@ def _serve(connection, make, arguments):
 
 
 def _answer_with(connection, function, arguments, *, send_value=False):
+    value = None
     try:
         value = function(*arguments)
+        answer = ("done", value if send_value else None)
     except InputError as error:
-        connection.send(("refused", str(error)))
+        answer = ("refused", str(error))
     except Exception:
-        connection.send(("failed", traceback.format_exc()))
-    else:
-        connection.send(("done", value if send_value else None))
-        return value
+        answer = ("failed", traceback.format_exc())
+    with suppress(BrokenPipeError):  # nobody waits for it any more
+        connection.send(answer)
+    return value

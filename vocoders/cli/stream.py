@@ -61,9 +61,9 @@ def main(
 
     options, where = read_options((config, schedule), overrides, verb="vocoders stream")
     form = {"device": device, "precision": precision, "backend": backend}
-    opened = open_system(system, checkpoint=checkpoint, options=options, where=where, **form)
     formats = {"input": input, "output": output, "chunk_frames": chunk_frames}
     try:
+        opened = open_system(system, checkpoint=checkpoint, options=options, where=where, **form)
         report = stream(opened, sys.stdin.buffer, sys.stdout.buffer, seed=seed, utterance=utterance, **formats)
     except BrokenPipeError:  # who listened has heard enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python flushes when it ends

@@ -117,6 +117,8 @@ def _mels(source, spec, frames):
     """Mels [C, n], n up to ``frames``, of frames of float32."""
     size, first = 4 * spec.n_mels, 0
     while data := source.read(frames * size):
+        if not first:
+            _refuse_wav(data)
         whole, rest = divmod(len(data), size)
         if rest:
             raise InputError(
@@ -140,6 +142,8 @@ def _samples(source, spec, frames, *, size=None):
     """
     taken = 0
     while data := source.read(min(frames * spec.hop_size * 2, math.inf if size is None else size - taken)):
+        if not taken:
+            _refuse_wav(data)
         taken += len(data)
         if len(data) % 2:
             raise InputError(f"standard input ends within sample {taken // 2}; is it 16-bit PCM?")
@@ -150,6 +154,12 @@ def _samples(source, spec, frames, *, size=None):
         raise InputError(f"standard input: truncated, {size - taken} bytes are missing at its end")
     if 0 < taken < 2 * spec.hop_size:
         raise InputError(f"standard input: {taken // 2} samples are less than a frame ({spec.hop_size})")
+
+
+def _refuse_wav(data):
+    """Its header would be taken for numbers, and what comes after it too."""
+    if data[:4] == b"RIFF" and data[8:12] == b"WAVE":
+        raise InputError("standard input is a WAV; give --input wav")
 
 
 def _wav(source, spec, frames):
