@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from vocoders.fast.native.cpu import LEVELS, Unavailable, supported_levels
+from vocoders.fast.native.forms import WaveGradForm
 from vocoders.fast.native.library import open_library
 from vocoders.fast.native.wavegrad import MEL_REACH, NativeWaveGrad
 from vocoders.models.wavegrad import WaveGradNetwork
@@ -178,3 +179,21 @@ def test_a_window_that_does_not_fit_is_refused(library):
     for wrong, start in [(noisy[1:], 0), (noisy.double(), 0), (noisy, 1)]:
         with pytest.raises(ValueError, match="noisy must be float32|start must be a multiple"):
             net.evaluate(wrong, conditioner, LEVEL, start)
+
+
+class Vocoder:
+    def __init__(self, network):
+        self.network = network
+
+
+def test_the_first_third_of_the_evaluations_is_in_float32(library, precision):
+    network = make_network(channels=24)
+    mel, noisy = make_input(network, 5)
+    form = WaveGradForm(Vocoder(network), library, precision)
+    exact = NativeWaveGrad(network, library, "float32")
+    for count, first in [(1, 1), (2, 1), (3, 1), (4, 2), (6, 2), (7, 3)]:
+        levels = form.open(torch.linspace(0.1, 0.9, count))
+        found = [form.evaluate(noisy[None], form.condition(mel), levels, k)[0] for k in range(count)]
+        truth = [exact.evaluate(noisy, exact.condition(mel), level, 0) for level in levels]
+        same = [torch.equal(*pair) for pair in zip(found, truth)]
+        assert same == [k < first or precision == "float32" for k in range(count)], count

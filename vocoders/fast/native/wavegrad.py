@@ -12,6 +12,7 @@ from vocoders.fast.native.panel import pack
 
 # Sums and differences of a convolution's three taps for F(2, 3), in the order in which source/winograd.h uses them.
 WINOGRAD = torch.tensor([[0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [1.0, 0.0, 0.0], [0.0, 0.0, -1.0]], dtype=torch.float64)
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 MEL_REACH = 1  # frames beside a frame that ``condition`` needs
 STAGES = 5
 SPARE_ROWS = 3  # a product's rows are rounded up to a multiple of 4
@@ -67,7 +68,8 @@ class NativeWaveGrad:
     Args:
         network: the trained network, which is left as it is; its weights are packed once, so later changes do not show.
         library: of ``open_library``.
-        precision: of the operands of products, float32 or bfloat16; sums and what is kept are float32.
+        precision: of the operands of products, float32 or bfloat16; sums and what is kept are float32.  With bfloat16
+            an evaluation can still be had in float32, so the weights are kept in both.
 
     ``reach`` is how many mel frames on each side (left, right) an output frame depends on.  With these around it, it
     has the same bits in any window, and for any number of threads.
@@ -79,14 +81,14 @@ class NativeWaveGrad:
         if precision == "bfloat16" and library.level != "avx512_bf16":
             raise Unavailable(f"this CPU's native kernels ({library.level}) have no bfloat16; choose float32")
         self.library = _declare(library)
-        self.bfloat16 = precision == "bfloat16"
+        self.dtype = DTYPES[precision]
         self.packer = Packer(library.vector_lanes())
         self.hop_size = math.prod(block.factor for block in network.up)
         self.n_mels = network.mel_input.in_channels
         self._films = [(film.encoding_scale, film.frequency.double().cpu()) for film in network.films]
         self._workspace = torch.empty(0, dtype=torch.uint8)
         with torch.no_grad():
-            self._network = self._pack(network)
+            self._networks = {dtype: self._pack(network, dtype) for dtype in {self.dtype, torch.float32}}
             self._mel_input, self._mel_taps, self._mel_residual = self._pack_mel(network)
         self.reach = _reach(network)
 
@@ -103,7 +105,7 @@ class NativeWaveGrad:
         out = torch.cat([taps, self._project(self._mel_residual, x)], 1)
         return out[0 if first else MEL_REACH : len(out) - (0 if last else MEL_REACH)].T[None]
 
-    def evaluate(self, noisy, conditioner, level, start):
+    def evaluate(self, noisy, conditioner, level, start, *, exact=False):
         """The network's output for a window: noisy [T] float32, conditioner [1, K, T / hop_size] -> [T] float32.
 
         Beyond both ends of the window is silence, as at the ends of an utterance; ``reach`` frames next to an end that
@@ -112,6 +114,7 @@ class NativeWaveGrad:
         Args:
             level: of the noise, a float.
             start: index in the utterance of the window's first sample, a multiple of the hop.
+            exact: in float32, whatever the precision.
 
         Raises ValueError when these are not whole frames of one length: the kernels would read what is not there.
         """
@@ -124,11 +127,13 @@ class NativeWaveGrad:
         noisy, conditioner = noisy.contiguous(), conditioner[0].T.contiguous()
         encoding = self._encode(level)
         predicted = torch.empty_like(noisy)
+        dtype = torch.float32 if exact else self.dtype
+        network = ctypes.byref(self._networks[dtype])
         arguments = (noisy.data_ptr(), conditioner.data_ptr(), encoding.data_ptr(), start // self.hop_size, frames)
 
         def run(workspace):
             return self.library.wavegrad_evaluate(
-                self.bfloat16, ctypes.byref(self._network), *arguments, predicted.data_ptr(), workspace, threads
+                dtype == torch.bfloat16, network, *arguments, predicted.data_ptr(), workspace, threads
             )
 
         self._reserve(run(None))
@@ -157,8 +162,7 @@ class NativeWaveGrad:
         )
         return out[:rows]
 
-    def _pack(self, network):
-        dtype = torch.bfloat16 if self.bfloat16 else torch.float32
+    def _pack(self, network, dtype):
         packer, blocks = self.packer, network.up
         native = Network(nearest=network.up[0].resample.mode == "nearest", channels=network.noisy_input.out_channels)
         native.factors[:] = [block.factor for block in reversed(blocks)]
