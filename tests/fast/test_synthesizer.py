@@ -148,6 +148,27 @@ def test_the_denoiser_works_in_pieces(made, name, backend, precision):
     assert decibels(whole[0], streamed) > 110
 
 
+@pytest.mark.parametrize("name", ["diffwave", "waveglow-spectrum"])
+def test_the_denoiser_sees_where_rows_end(made, name):
+    options = {} if "waveglow" in name else SAMPLERS["ancestral"]
+    voice = prepared(made(name), "eager", "float32")
+    together = voice.synthesize(
+        mel(rows=2), lengths=[FRAMES, 13], generator=[seeded(n) for n in (1, 2)], denoise=2.0, **options
+    )
+    alone = voice.synthesize(mel(rows=2)[1:, :, :13], generator=seeded(2), denoise=2.0, **options)
+    assert decibels(alone[0], together[1, : 13 * HOP]) > 110
+
+
+def test_each_choice_of_options_has_its_own_denoiser(made):
+    model, found = made("diffwave"), []
+    for asked in (["ancestral", "ddim"], ["ddim"]):
+        voice = prepared(model, "eager", "float32")
+        for sampler in asked:
+            wave = voice.synthesize(mel(), generator=seeded(5), denoise=2.0, **SAMPLERS[sampler])
+        found.append(wave)
+    assert torch.equal(*found)
+
+
 @pytest.mark.parametrize("backend", ["eager", "native"])
 @pytest.mark.parametrize("name, sampler", CASES)
 def test_what_it_must_know_ahead_is_what_it_says(made, name, sampler, backend):

@@ -7,7 +7,8 @@
 
 Backends: ``native``, our own kernels for CPUs, compiled on first use; ``eager``, plain PyTorch; ``compiled``,
 torch.compile.  ``auto`` is native where it can be, compiled on a GPU, else eager.  What comes out is that of the
-training form: in float32 to rounding, in bfloat16 nearly (egs/ljspeech/voc1/RESULTS.md).
+training form: in float32 to rounding, in bfloat16 nearly (egs/ljspeech/voc1/RESULTS.md).  On a GPU both round what
+they convolve to TF32 unless ``torch.backends.cudnn.allow_tf32`` is set to False.
 """
 
 import copy
