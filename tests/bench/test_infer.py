@@ -5,7 +5,7 @@ import re
 import pytest
 import torch
 
-from vocoders.bench import infer
+from vocoders.bench import ceiling, infer
 from vocoders.bench.infer_tables import rtf_by_steps
 from vocoders.cli import main as vocoders
 from vocoders.io.files import read_json
@@ -80,7 +80,8 @@ def test_the_table_of_iterations(here, no_ceiling, conf, mel_option, tables, tmp
     assert "- ≈: not run whole" in text
 
 
-def test_with_processes(conf, mel_option, tmp_path, capsys):
+def test_with_processes(conf, mel_option, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(ceiling.MATRICES, "cpu", (256,))  # sooner multiplied
     options = ["--decode_config", conf("decode_6steps"), *mel_option, "--json", str(tmp_path / "f.json"), "--compare"]
     given = ["--backend", "training", "--precision", "bfloat16", "--seconds", "0.1", "--rounds", "1", "--threads", "1"]
     assert vocoders(["bench", "infer", conf("diffwave_tiny"), *options, *given]) == 0

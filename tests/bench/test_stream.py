@@ -59,6 +59,12 @@ class Clock:
         self.now += seconds
 
 
+def test_the_worst_round_tells_whether_playback_runs_dry():
+    good, bad = pieces(1, 2, 3), pieces(1, 2.5, 3)
+    found = stream._figures([good, good], [bad, good])
+    assert (found["runs_dry"], found["buffer_seconds"]) == (1, 0.5)
+
+
 class Voice:
     """Holds the first band; speaks a piece when it has the one after it, and takes ``seconds`` for each."""
 

@@ -94,8 +94,9 @@ def test_a_batch_has_no_more_audio_than_is_allowed(murmur, write_features, tmp_p
 def test_processes_make_the_same_bytes_and_go_on(write_features, tmp_path, monkeypatch):
     features = write_features(FRAMES)
     one = Decoder(open_system("griffin_lim"), features, tmp_path / "one").run()
-    torch.set_num_threads(1)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     two = Decoder(open_system("griffin_lim"), features, tmp_path / "two", nj=2).run()
+    assert {record["threads"] for record in two} == {1}  # a share for each
     assert waves(tmp_path / "one") == waves(tmp_path / "two")
     assert [record["utt"] for record in one] == [record["utt"] for record in two] == sorted(FRAMES)
     assert list(read_table(tmp_path / "two/wav.scp")) == sorted(FRAMES)
@@ -214,7 +215,7 @@ def test_another_form_decodes_anew(change, murmur, write_features, tmp_path):
     assert len(read_jsonl(out / "decode.jsonl")) == len(FRAMES)
 
 
-def test_processes_decode_a_trained_vocoder(untrained, tmp_path):
+def test_processes_decode_a_trained_vocoder(untrained, tmp_path, monkeypatch):
     """The bytes of one process with one thread; and a checkpoint that changes meanwhile is told."""
     random, features = np.random.default_rng(0), tmp_path / "dump"
     with FeatureWriter(features / "feats.1.h5") as part:
@@ -228,6 +229,6 @@ def test_processes_decode_a_trained_vocoder(untrained, tmp_path):
     Decoder(system, features, tmp_path / "one").run()
     Decoder(system, features, tmp_path / "two", nj=2).run()
     assert waves(tmp_path / "one") == waves(tmp_path / "two")
-    system.description["weights"] = "others"
+    monkeypatch.setattr(decode, "_given", (1, system.again, "others", (None,) * 4))  # as in a process of its own
     with pytest.raises(InputError, match=r"step-0.pt: has changed since decoding began; run it again"):
-        Decoder(system, features, tmp_path / "three", nj=2).run()
+        decode._decode(["u0"])

@@ -51,15 +51,39 @@ def test_what_comes_out_is_what_decoding_writes(murmur, decoded, chunk_frames):
 def test_what_is_decided_is_written_at_once(murmur, decoded):
     """All but the frame that the next may change, before anything more is read."""
     mel, _ = decoded
-    sink, seen = io.BytesIO(), []
+    written, seen = io.BytesIO(), []
 
     class Source(io.BytesIO):
         def read(self, size):
-            seen.append((self.tell() // (4 * BANDS), sink.tell() // (2 * HOP)))
+            seen.append((self.tell() // (4 * BANDS), written.tell() // (2 * HOP)))
             return super().read(size)
 
-    stream(murmur()[0], Source(mel.astype("<f4").tobytes()), sink, chunk_frames=10)
+    stream(murmur()[0], Source(mel.astype("<f4").tobytes()), io.BufferedWriter(written), chunk_frames=10)
     assert seen == [(0, 0), *((n, n - 1) for n in range(10, 71, 10)), (71, 70)]
+
+
+def test_the_first_audio_is_timed_from_the_first_input(monkeypatch):
+    """Each reading takes a second, each piece two, and the third piece is the first that gives anything."""
+    clock, spec = [0], MelSpec(sample_rate=1000, n_fft=16, win_size=16, hop_size=HOP, n_mels=BANDS)
+    monkeypatch.setattr("vocoders.inference.stream.perf_counter", lambda: clock[0])
+
+    class Source(io.BytesIO):
+        def read(self, size):
+            clock[0] += 1
+            return super().read(size)
+
+    class Slow(Listener):
+        def open(self, own, spec, generator):
+            def push(mel, last):
+                clock[0] += 2
+                given.append(mel)
+                return torch.zeros(HOP * (len(given) > 3))  # the first is the warm-up
+
+            given = []
+            return push
+
+    report = stream(Slow(spec), Source(bytes(5 * 4 * BANDS)), io.BytesIO(), chunk_frames=1)
+    assert (report.first_audio, report.computing) == (3 + 4 * 2, 6 * 2)
 
 
 @pytest.mark.parametrize("center", [True, False])
@@ -71,7 +95,9 @@ def test_the_mel_of_speech_is_that_of_the_whole(center, hop, n_fft):
     samples = (3000 * np.random.default_rng(0).standard_normal(41 * hop + 3)).astype("<i2")
     for kind, content in (("pcm", samples.tobytes()), ("wav", wav_bytes(samples, 8000))):
         for chunk_frames in (1, 6, 100):
-            sent(listener, content, input=kind, chunk_frames=chunk_frames)
+            _, report = sent(listener, content, input=kind, chunk_frames=chunk_frames)
+            beyond = n_fft // 2 if center else (n_fft - hop + 1) // 2  # samples that a frame sees after its own
+            assert report.look_ahead == math.ceil(beyond / hop) * hop / 8000
             whole = LogMel(spec)(torch.from_numpy(samples[: 41 * hop] / 32768)[None])[0].float()
             assert torch.equal(torch.cat(listener.mels, 1), whole)
 

@@ -11,7 +11,8 @@ NOTES = """\
 - GFLOP/s: operations of the model as published, by PyTorch's counter on its training form, over the time: what a form
   saves counts as speed. of GEMM: beside `torch.mm` in the form's precision, in the same rounds; that is no limit.
 - peak: most memory that the contender's process had, or on a GPU its tensors. load: building or reading the model and
-  preparing the form, once PyTorch is imported. first: the first result after that, with what is compiled only then."""
+  preparing the form, once PyTorch is imported; the first time on a machine, compiling the native kernels too.
+  first: the first result after that, with what is compiled only then."""
 COMPARISON = """\
 - x default, x tuned: times as fast as the training form in float32 with the C library's default allocator, and with
   one that keeps large blocks. agreement: power of that form's output over that of the difference, same noise."""

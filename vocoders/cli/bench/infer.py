@@ -42,7 +42,7 @@ def main(
         checkpoint: of experiment directories: best, last, step-N.
         features: take mels from this feature directory; noise otherwise, which takes as long.
         backend: auto, eager, compiled, native, or training for the form that is trained; several with commas.
-        precision: auto, float32, bfloat16; several with commas.
+        precision: auto (bfloat16 where that is faster), float32, bfloat16; several with commas.
         compare: measure the training form in float32 too, with the default and with a tuned memory allocator.
         iterations: numbers of steps to make a table of, with commas.
         whole_iterations: up to so many steps are run; of more, a multiple is given and marked.

@@ -32,7 +32,7 @@ def main(
         checkpoint: of experiment directories: best, last, step-N.
         features: take mels from this feature directory; noise otherwise, which takes as long.
         backend: auto, eager, compiled, native, or training for the form that is trained; several with commas.
-        precision: auto, float32, bfloat16; several with commas.
+        precision: auto (bfloat16 where that is faster), float32, bfloat16; several with commas.
         chunk_frames: mel frames that come at a time.
         load: other processes that keep a core busy meanwhile.
         seconds: length of what is synthesized.
