@@ -9,9 +9,9 @@ EXACT_PART = 1 / 3
 class WaveGradForm:
     """Has what ``fast/eager/wavegrad.py`` has.
 
-    Of the evaluations in bfloat16, the first EXACT_PART are in float32: the noise is strongest there, so an error of the
-    network moves the speech by most and all later steps go on from it.  On trained models nearly all of the error of six
-    steps came from the first two.
+    With bfloat16, the first EXACT_PART of the evaluations are in float32 all the same.  There the noise is strongest:
+    an error of the network moves the speech most, and all later steps go on from it.  On a small trained model nearly
+    all of the error of six steps came from the first two.
     """
 
     batches = False
