@@ -22,6 +22,7 @@ from vocoders.bench.table import milliseconds, significant, table
 from vocoders.bench.worker import ALLOCATORS, Worker, burning
 from vocoders.device import choose
 from vocoders.errors import InputError
+from vocoders.processes import PATIENT
 from vocoders.seeding import seeded
 
 PACES = ("fast", "real_time")
@@ -173,7 +174,7 @@ def _as_spoken(pieces, start, frame_seconds):
 def _start(stack, system, form, workload, chunk_frames):
     title = f"{system.source}, {form.backend}, {form.precision}"
     arguments = (system, form, workload, chunk_frames)
-    return stack.enter_context(Worker(title, Streaming, *arguments, environment=ALLOCATORS[form.allocator]))
+    return stack.enter_context(Worker(title, Streaming, *arguments, environment=ALLOCATORS[form.allocator] | PATIENT))
 
 
 def _published(system, workload, chunk_frames):

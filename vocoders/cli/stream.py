@@ -56,6 +56,10 @@ def main(
     if sys.stdout is None or sys.stdout.isatty():
         raise InputError("standard output is a terminal; lead it to a player or a file: vocoders stream ... > speech")
 
+    from vocoders.processes import PATIENT
+
+    for name, value in PATIENT.items():  # before torch is loaded, which reads it then
+        os.environ.setdefault(name, value)
     from vocoders.inference.stream import stream
     from vocoders.inference.system import open_system, read_options
 
