@@ -10,8 +10,8 @@ from contextlib import contextmanager
 
 from vocoders.errors import InputError
 
-# For a process whose threads share short pieces of work beside other busy processes: a thread that waits for one without
-# a core leaves its own to it, where GNU OpenMP's would spin.  torch reads it when it is loaded.
+# For a process whose threads share short pieces of work beside other busy processes: a thread that waits for one that
+# has no core leaves its own to it, where GNU OpenMP's would spin.  torch reads it when it is loaded.
 PATIENT = {"OMP_WAIT_POLICY": "PASSIVE"}
 _unwanted = None  # in a spawned process: set when nobody waits for its work any more
 
