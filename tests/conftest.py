@@ -14,6 +14,11 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)  # those of nohup ignore this one
 torch.set_num_threads(1)  # results must not depend on it, and two test processes must not fight
 
 
+def pytest_configure(config):
+    """Native kernels are compiled for the tests, and found by the next ones, without a trace in the user's cache."""
+    os.environ.setdefault("VOCODERS_CACHE", str(config.cache.mkdir("kernels")))
+
+
 @pytest.fixture
 def repository():
     """The root of the checkout."""

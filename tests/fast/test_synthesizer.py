@@ -1,6 +1,7 @@
 """Whatever the form, the pieces, the batch or the threads: the same speech, that of the training form."""
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -167,6 +168,21 @@ def test_each_choice_of_options_has_its_own_denoiser(made):
             wave = voice.synthesize(mel(), generator=seeded(5), denoise=2.0, **SAMPLERS[sampler])
         found.append(wave)
     assert torch.equal(*found)
+
+
+@pytest.mark.parametrize("backend", ["eager", "native"])
+@pytest.mark.parametrize("name", ["diffwave", "wavegrad", "waveglow"])
+def test_two_threads_may_use_one(made, name, backend):
+    """As a server does: what the kernels write while they work is not shared."""
+    voice, options = prepared(made(name), backend, "float32"), {} if name == "waveglow" else SAMPLERS["ancestral"]
+    mels = [mel(frames) for frames in (FRAMES, 13, 40, 7)]
+
+    def speak(mel):
+        return voice.synthesize(mel, generator=seeded(5), **options)
+
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(speak, 4 * mels))
+    assert all(torch.equal(*pair) for pair in zip(together, 4 * list(map(speak, mels))))
 
 
 @pytest.mark.parametrize("backend", ["eager", "native"])

@@ -16,7 +16,6 @@ from vocoders.models.wavegrad import WaveGrad
 
 log = logging.getLogger(__name__)
 CHUNK_SECONDS = {"native": 5.0, "eager": 5.0, "compiled": 10.0}  # of audio that is worked on at once
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 class Chosen(NamedTuple):
@@ -44,7 +43,7 @@ def choose(vocoder, *, device, precision, backend):
     if backend == "native":
         network = family.native(vocoder, library, precision)
     else:
-        network = family.eager(vocoder, DTYPES[precision], backend == "compiled")
+        network = family.eager(vocoder, getattr(torch, precision), backend == "compiled")
     seconds = CHUNK_SECONDS[backend]
     if isinstance(network, Streamed):
         seconds = min(seconds, network.chunk_seconds(vocoder.sample_rate))

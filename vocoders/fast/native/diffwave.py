@@ -7,12 +7,11 @@ import weakref
 import torch
 from torch.nn.functional import pad
 
-from vocoders.fast.native.panel import pack
+from vocoders.fast.native.panel import operand_type, pack, winograd
 
 LOG2_E = 1 / math.log(2)
 BUDGET = 512 << 20  # bytes of projected conditioner kept between steps
 BLOCK = 3840  # positions that run through the network together
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 class NativeDiffWave:
@@ -21,12 +20,14 @@ class NativeDiffWave:
     bfloat16 rounds what is multiplied; sums, residual and skip stay float32.  ``reach`` is how many samples an output
     looks to each side, and lags behind the input; it is whole positions of ``fold`` samples.  ``budget`` bounds the
     memory of projected conditioners: what has no room is projected again for each step, to the same bits.
+
+    Raises Unavailable for bfloat16 when the library's level has none.
     """
 
     @torch.no_grad()
     def __init__(self, network, library, precision, *, budget=BUDGET, block=BLOCK):
-        self.network, self.library, self.budget, self.block = network, declare(library), budget, block
-        self.dtype = DTYPES[precision]
+        self.network, self.library, self.budget, self.block = network, _declare(library), budget, block
+        self.dtype = operand_type(library, precision)
         self.channels = network.input_projection.out_channels
         self.width = self.channels + -self.channels % library.vector_lanes()
         self.dilations = [layer.dilated_conv.dilation[0] for layer in network.layers]
@@ -49,8 +50,10 @@ class NativeDiffWave:
 
     def borrow(self):
         """The C++ side of an ``Evaluations``: one that is no longer used, for the sake of its memory, or a new one."""
-        if self.spare:
+        try:
             return self.spare.pop()
+        except IndexError:
+            pass
         handle = self.library.diffwave_open(self.weights, self.budget, self.block, self.dtype == torch.bfloat16)
         if not handle:
             raise MemoryError("no memory for DiffWave's activations")
@@ -89,8 +92,7 @@ class NativeDiffWave:
 
     def _layer(self, n):
         layer = self.network.layers[n]
-        g0, g1, g2 = self._padded(layer.dilated_conv.weight.double().permute(2, 0, 1))
-        taps = torch.cat([(g0 + g1 + g2) / 2, (g0 - g1 + g2) / 2, g0, -g2], 1)  # [2C, 4C]
+        taps = torch.cat([self._padded(term) for term in winograd(layer.dilated_conv.weight)], 1)  # [2C, 4C]
         residual, skip = layer.output_projection.weight[..., 0].double().chunk(2)
         return _LayerWeights(
             dilation=self.dilations[n],
@@ -193,7 +195,7 @@ class _NetworkWeights(ctypes.Structure):
     ]
 
 
-def declare(library):
+def _declare(library):
     """``library`` with the arguments of its functions declared."""
     pointer, long, integer = ctypes.c_void_p, ctypes.c_long, ctypes.c_int
     library.diffwave_open.restype = pointer

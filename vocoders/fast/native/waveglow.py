@@ -2,17 +2,15 @@
 
 import ctypes
 import math
+import threading
 
 import torch
 from torch.nn.functional import pad
 
-from vocoders.fast.native.cpu import Unavailable
 from vocoders.fast.native.memory import allocate
-from vocoders.fast.native.panel import pack
+from vocoders.fast.native.panel import operand_type, pack, winograd
 
 FILTER_SCALE, GATE_SCALE = -2 / math.log(2), -1 / math.log(2)  # as scaled_gate of source/simd.h wants
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-LANES = {"avx2": 8, "avx512": 16, "avx512_bf16": 16}
 MOST_ROWS, MOST_OUTPUTS = 12, 32  # that any level computes together
 
 
@@ -24,7 +22,7 @@ class NativeUpsampling:
 
     def __init__(self, upsample, library, precision):
         conv, phases = upsample.conv, upsample.phases
-        self.dtype = _dtype(library, precision)
+        self.dtype = operand_type(library, precision)
         self.bands, _, width = conv.weight.shape
         overlap = width // conv.stride[0]
         self.reach = overlap - 1
@@ -34,7 +32,7 @@ class NativeUpsampling:
         with torch.no_grad():
             taps = conv.weight.unflatten(2, (overlap, -1, phases)).permute(3, 1, 4, 2, 0)  # [position, band, phase, ...
             weight = self._padded(taps.flip(3).flatten(3).flatten(1, 2))  # the oldest frame first
-            self._weight = pack(weight, LANES[library.level], torch.float32)
+            self._weight = pack(weight, library.vector_lanes(), torch.float32)
             bias = self._padded(conv.bias[:, None].expand(self.positions, -1, phases).flatten(1)[..., None])
             self._bias = pad(bias[:, 0], (0, -len(bias) % MOST_OUTPUTS))
         self._upsampling = _Upsampling(
@@ -63,7 +61,7 @@ class NativeUpsampling:
 
 
 class NativeWaveGlow:
-    """The inverse of a ``WaveGlowNetwork``: step 0 undoes its last flow.  One thread at a time may use it.
+    """The inverse of a ``WaveGlowNetwork``: step 0 undoes its last flow.
 
     Args:
         network: stays as it is; its weights are copied, folded and composed.
@@ -72,17 +70,17 @@ class NativeWaveGlow:
     """
 
     def __init__(self, network, library, precision="float32"):
-        self.dtype = _dtype(library, precision)
+        self.dtype = operand_type(library, precision)
         self.groups = network.groups
         self.condition_channels = network.couplings[0].network.layers[0].condition.weight.shape[1]
         self.reach = sum(layer.conv.dilation[0] for layer in network.couplings[0].network.layers)
         """Positions on each side that decide a step's result, all steps alike."""
         with torch.no_grad():
             self._steps = [
-                _Step(coupling.network, mixing.weight, LANES[library.level], self.dtype)
+                _Step(coupling.network, mixing.weight, library.vector_lanes(), self.dtype)
                 for coupling, mixing in zip(reversed(network.couplings), reversed(network.mixings))
             ]
-        self._scratch = allocate(0)
+        self._scratch, self._lock = allocate(0), threading.Lock()
         self._size = _function(library, f"waveglow_scratch_size_{precision}", ctypes.c_long)
         self._run = _function(library, f"waveglow_step_{precision}", None)
 
@@ -129,17 +127,12 @@ class NativeWaveGlow:
             threads=torch.get_num_threads(),
         )
         needed = self._size(ctypes.byref(flow), ctypes.byref(window))
-        if len(self._scratch) < needed:
-            self._scratch = allocate(needed)
-        window.scratch = self._scratch.data_ptr()
-        self._run(ctypes.byref(flow), ctypes.byref(window))
+        with self._lock:
+            if len(self._scratch) < needed:
+                self._scratch = allocate(needed)
+            window.scratch = self._scratch.data_ptr()
+            self._run(ctypes.byref(flow), ctypes.byref(window))
         return result
-
-
-def _dtype(library, precision):
-    if precision == "bfloat16" and library.level != "avx512_bf16":
-        raise Unavailable(f"native kernels for {library.level} compute in float32 only, not in bfloat16")
-    return DTYPES[precision]
 
 
 class _Upsampling(ctypes.Structure):
@@ -204,7 +197,7 @@ class _Step:
         if n == 0:
             yield "taps", self._pack(self._gate_panels(_composed_taps(conv, _input(network))), torch.float32)
         else:
-            terms = [self._pack(self._gate_panels(term)) for term in _winograd(conv)]
+            terms = [self._pack(self._gate_panels(term)) for term in _terms(conv)]
             panels = -(-channels // self.lanes)
             yield "conv", torch.stack([term.view(panels, -1) for term in terms], 1)
         yield "condition", self._pack(self._gate_panels(condition))
@@ -250,10 +243,10 @@ def _composed_taps(conv, input):
     return torch.cat([(conv[..., tap].double() @ input.double()).float() for tap in range(3)], 1)
 
 
-def _winograd(conv):
+def _terms(conv):
     """[2 C, C, 3] -> what the four products of F(2,3) multiply by, in the order of ``Term`` in source/waveglow.cpp."""
-    before, here, after = conv.unbind(2)
-    return before, after, (before + here + after) / 2, (before - here + after) / 2
+    total, difference, first, last = winograd(conv)
+    return [term.float() for term in (first, -last, total, difference)]
 
 
 def _even(number):

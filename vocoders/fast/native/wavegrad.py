@@ -2,17 +2,15 @@
 
 import ctypes
 import math
+import threading
 from ctypes import POINTER, Structure, c_float, c_int, c_long, c_void_p
 
 import torch
 from torch.nn import functional
 
-from vocoders.fast.native.cpu import Unavailable
-from vocoders.fast.native.panel import pack
+from vocoders.fast.native.memory import allocate
+from vocoders.fast.native.panel import operand_type, pack, winograd
 
-# Sums and differences of a convolution's three taps for F(2, 3), in the order in which source/winograd.h uses them.
-WINOGRAD = torch.tensor([[0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [1.0, 0.0, 0.0], [0.0, 0.0, -1.0]], dtype=torch.float64)
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 MEL_REACH = 1  # frames beside a frame that ``condition`` needs
 STAGES = 5
 SPARE_ROWS = 3  # a product's rows are rounded up to a multiple of 4
@@ -78,15 +76,13 @@ class NativeWaveGrad:
     """
 
     def __init__(self, network, library, precision):
-        if precision == "bfloat16" and library.level != "avx512_bf16":
-            raise Unavailable(f"this CPU's native kernels ({library.level}) have no bfloat16; choose float32")
         self.library = _declare(library)
-        self.dtype = DTYPES[precision]
+        self.dtype = operand_type(library, precision)
         self.packer = Packer(library.vector_lanes())
         self.hop_size = math.prod(block.factor for block in network.up)
         self.n_mels = network.mel_input.in_channels
         self._films = [(film.encoding_scale, film.frequency.double().cpu()) for film in network.films]
-        self._workspace = torch.empty(0, dtype=torch.uint8)
+        self._workspace, self._lock = allocate(0), threading.Lock()
         with torch.no_grad():
             self._networks = {dtype: self._pack(network, dtype) for dtype in {self.dtype, torch.float32}}
             self._mel_input, self._mel_taps, self._mel_residual = self._pack_mel(network)
@@ -136,14 +132,12 @@ class NativeWaveGrad:
                 dtype == torch.bfloat16, network, *arguments, predicted.data_ptr(), workspace, threads
             )
 
-        self._reserve(run(None))
-        run(self._workspace.data_ptr())
+        needed = run(None)
+        with self._lock:
+            if needed > len(self._workspace):
+                self._workspace = allocate(needed)
+            run(self._workspace.data_ptr())
         return predicted
-
-    def _reserve(self, size):
-        if size > len(self._workspace):
-            self._workspace = torch.empty(size, dtype=torch.uint8)
-            self.library.wavegrad_advise_huge_pages(self._workspace.data_ptr(), size)
 
     def _encode(self, level):
         """The noise level as the films see it, the padded vectors one after the other."""
@@ -253,9 +247,9 @@ class Packer:
 
     def convolution(self, conv, dtype):
         """A convolution of width 3 by Winograd's F(2, 3)."""
-        transformed = torch.einsum("ik, onk -> ion", WINOGRAD, conv.weight.cpu().double()).float()  # [4, N, K]
         panels = -(-conv.out_channels // (2 * self.lanes))
-        packed = torch.stack([pack(weight, self.lanes, dtype).view(panels, -1) for weight in transformed], 1)
+        terms = [term.float() for term in winograd(conv.weight.cpu())]
+        packed = torch.stack([pack(term, self.lanes, dtype).view(panels, -1) for term in terms], 1)
         bias = self.keep(self.pad_bias(conv.bias))
         return Convolution(conv.in_channels, conv.out_channels, conv.dilation[0], self.keep(packed), bias)
 
@@ -266,8 +260,6 @@ def _declare(library):
     library.wavegrad_evaluate.argtypes += [c_void_p, c_int]
     library.wavegrad_project.restype = None
     library.wavegrad_project.argtypes = [c_void_p, c_int, c_long, c_void_p, c_void_p, c_void_p]
-    library.wavegrad_advise_huge_pages.restype = None
-    library.wavegrad_advise_huge_pages.argtypes = [c_void_p, c_long]
     return library
 
 

@@ -11,7 +11,6 @@
 //
 // Positions are absolute, counted from the utterance's first, so that what depends on them is the same in any window.
 #include <omp.h>
-#include <sys/mman.h>
 
 #include <algorithm>
 
@@ -400,9 +399,4 @@ extern "C" void wavegrad_project(const Linear* linear, int activated, long rows,
         project<float>(*linear, {0, rows}, activate, operands, to);
     else
         project<float>(*linear, {0, rows}, plain, operands, to);
-}
-
-extern "C" void wavegrad_advise_huge_pages(void* memory, long bytes) {
-    const long page = 4096, begin = (reinterpret_cast<long>(memory) + page - 1) / page * page;
-    madvise(reinterpret_cast<void*>(begin), bytes - (begin - reinterpret_cast<long>(memory)), MADV_HUGEPAGE);
 }
