@@ -229,8 +229,8 @@ CASES = {
     "hop that does not match the upsampling": (
         lambda: None,
         f"{TRAIN} --model.upsample_factors [4,4]",
-        "diffwave: upsample_factors (4, 4) multiply to 16, but the features' hop_size over condition_every is 4; "
-        "null derives them",
+        "diffwave: upsample_factors must be positive and multiply to 4, the features' hop_size over condition_every, "
+        "found (4, 4); null derives them",
     ),
     "hop of the features alone": (
         lambda: other_mel("dev", "hop_size: 32"),

@@ -78,15 +78,23 @@ def test_upsampling_multiplies_the_frames_exactly(factors):
     assert MelUpsampler(factors)(torch.rand(2, 80, 9)).shape == (2, 80, expected)
 
 
-@pytest.mark.parametrize("hop_size", [256, 300, 200, 275])
+@pytest.mark.parametrize("hop_size", [256, 300, 200, 275, 257])
 def test_any_hop_size_derives_its_factors(hop_size):
     spec = dataclasses.replace(SPEC, hop_size=hop_size)
     assert diffwave(spec, **TINY).synthesize(torch.randn(1, 80, 3), steps=2).shape == (1, 3 * hop_size)
 
 
+def test_mels_may_hold_for_a_whole_hop():
+    """Nothing is upsampled then."""
+    model = diffwave(**TINY | {"fold": 4, "condition_every": 256})
+    assert not any(True for name, _ in model.named_parameters() if "upsampler" in name)
+    assert model.synthesize(torch.randn(1, 80, 3), steps=2).shape == (1, 3 * 256)
+
+
 def test_factors_that_do_not_make_the_hop_are_refused():
-    with pytest.raises(InputError, match="multiply to 300, but the features' hop_size over condition_every is 256"):
-        diffwave(upsample_factors=[15, 20])
+    for factors in ([15, 20], [-16, -16]):
+        with pytest.raises(InputError, match="must be positive and multiply to 256, the features' hop_size"):
+            diffwave(upsample_factors=factors)
     for options in ({"condition_every": 7}, {"fold": 3}, {"fold": 8, "condition_every": 4}, {"fold": 0}):
         with pytest.raises(InputError, match="must divide the features' hop_size 256"):
             diffwave(**options)

@@ -240,13 +240,13 @@ def _check_folding(hop_size, fold, condition_every):
 
 
 def _upsample_factors(conditions, factors):
-    """Factors of the transposed convolutions that make ``conditions`` of each frame."""
+    """Factors of the transposed convolutions that make ``conditions`` of each frame; none where that is 1."""
     if factors is None:
         first = max(f for f in range(1, math.isqrt(conditions) + 1) if conditions % f == 0)
-        return (conditions,) if conditions <= 16 else (conditions // first, first)
-    if math.prod(factors) != conditions:
+        factors = (conditions,) if conditions <= 16 else (conditions // first, first)
+    if math.prod(factors) != conditions or any(factor < 1 for factor in factors):
         raise InputError(
-            f"diffwave: upsample_factors {tuple(factors)} multiply to {math.prod(factors)}, but the features' "
-            f"hop_size over condition_every is {conditions}; null derives them"
+            f"diffwave: upsample_factors must be positive and multiply to {conditions}, the features' hop_size over "
+            f"condition_every, found {tuple(factors)}; null derives them"
         )
-    return tuple(factors)
+    return tuple(factor for factor in factors if factor > 1)
