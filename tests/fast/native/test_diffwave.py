@@ -162,7 +162,14 @@ def test_an_output_looks_as_far_as_reach_says(library):
     assert moved.min() // 4 == (256 - native.reach) // 4 and moved.max() // 4 == (256 + native.reach) // 4
 
 
-def test_samples_without_conditioner_are_refused(library):
-    evaluations = NativeDiffWave(make_network("small"), library, "float32").open(STEPS)
-    with pytest.raises(ValueError, match="256 samples in 1s, conditioner for 0"):
-        evaluations.push(0, torch.zeros(256), False)
+def test_samples_that_cannot_be_taken_are_refused(library):
+    network = make_network("folded")
+    native = NativeDiffWave(network, library, "float32")
+    mels, noisy = make_input(network, 2)
+    evaluations = native.open(STEPS)
+    with pytest.raises(ValueError, match="512 samples, but conditioner only for 0"):
+        evaluations.push(0, noisy[0], True)
+    evaluations.condition(mels)
+    with pytest.raises(ValueError, match="in groups of 4, found 511"):
+        evaluations.push(0, noisy[0, 1:], True)
+    assert torch.equal(evaluations.push(0, noisy[0], True), run_whole(native, mels, noisy)[0])  # nothing was taken

@@ -176,9 +176,16 @@ def test_a_window_that_does_not_fit_is_refused(library):
     net = NativeWaveGrad(network, library, "float32")
     mel, noisy = make_input(network, 3)
     conditioner = net.condition(mel)
-    for wrong, start in [(noisy[1:], 0), (noisy.double(), 0), (noisy, 1)]:
-        with pytest.raises(ValueError, match="noisy must be float32|start must be a multiple"):
-            net.evaluate(wrong, conditioner, LEVEL, start)
+    for wrong, message in [
+        ((noisy[1:], conditioner, LEVEL, 0), "noisy must be float32"),
+        ((noisy.double(), conditioner, LEVEL, 0), "noisy must be float32"),
+        ((noisy, conditioner.double(), LEVEL, 0), "conditioner must be float32"),
+        ((noisy, conditioner[:, 1:], LEVEL, 0), "conditioner must be float32"),
+        ((noisy, conditioner, LEVEL, 1), "start must be a multiple"),
+        ((noisy, conditioner, LEVEL, -net.hop_size), "start must be a multiple"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            net.evaluate(*wrong)
 
 
 class Vocoder:

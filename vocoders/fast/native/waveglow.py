@@ -107,7 +107,7 @@ class NativeWaveGlow:
             start: of the window in the signal, in positions.
         """
         positions, rest = divmod(len(signal), self.groups)
-        if rest or not len(condition) or positions % len(condition) or start < 0:
+        if rest or not 0 < len(condition) <= positions or positions % len(condition) or start < 0:
             raise ValueError(f"a signal of {len(signal)} samples, {len(condition)} rows of condition, start {start}")
         signal, condition = signal.contiguous(), condition.contiguous()
         if signal.dtype != torch.float32 or condition.dtype != self.dtype:

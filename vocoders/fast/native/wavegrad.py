@@ -117,8 +117,12 @@ class NativeWaveGrad:
         if noisy.dtype != torch.float32 or noisy.shape != (conditioner.shape[-1] * self.hop_size,):
             found = f"{noisy.dtype} {list(noisy.shape)} for a conditioner {list(conditioner.shape)}"
             raise ValueError(f"noisy must be float32 of {self.hop_size} samples for each frame, found {found}")
-        if start % self.hop_size:
-            raise ValueError(f"start must be a multiple of the hop {self.hop_size}, found {start}")
+        channels = self._mel_taps.outputs + self.packer.padded(self._mel_residual.outputs)
+        if conditioner.dtype != torch.float32 or conditioner.shape[:2] != (1, channels):
+            found = f"{conditioner.dtype} {list(conditioner.shape)}"
+            raise ValueError(f"conditioner must be float32 [1, {channels}, frames], found {found}")
+        if start < 0 or start % self.hop_size:
+            raise ValueError(f"start must be a multiple of the hop {self.hop_size} from 0 on, found {start}")
         frames, threads = len(noisy) // self.hop_size, torch.get_num_threads()
         noisy, conditioner = noisy.contiguous(), conditioner[0].T.contiguous()
         encoding = self._encode(level)
