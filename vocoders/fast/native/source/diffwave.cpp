@@ -26,6 +26,7 @@
 #include <algorithm>
 #include <cstring>
 #include <deque>
+#include <exception>
 #include <memory>
 #include <vector>
 
@@ -482,7 +483,7 @@ private:
                 const Vector same = other[r][v], opposite = sum[r][v];
                 sum[r][v] = add(load(first + v * LANES), add(same, opposite));
                 other[r][v] = add(load(second + v * LANES), subtract(same, opposite));
-                if (sizeof(T) == 4 || v == 0) prefetch(first + ahead + v * LANES);  // comes from far away
+                if (sizeof(T) == 4 || v == 0) prefetch(first + ahead + v * LANES);
                 if (sizeof(T) == 4 || v == 0) prefetch(second + ahead + v * LANES);
             }
         }
@@ -582,7 +583,7 @@ Evaluations* diffwave_open(const NetworkWeights* network, long budget, long bloc
     if (narrow) return new TypedEvaluations<bf16>(*network, budget, block);
 #endif
     return narrow ? nullptr : new TypedEvaluations<float>(*network, budget, block);
-} catch (const std::bad_alloc&) {
+} catch (const std::exception&) {
     return nullptr;
 }
 
@@ -594,14 +595,14 @@ void diffwave_close(Evaluations* evaluations) { delete evaluations; }
 long diffwave_restart(Evaluations* evaluations, const float* offsets, long steps) try {
     evaluations->restart(offsets, steps);
     return steps;
-} catch (const std::bad_alloc&) {
+} catch (const std::exception&) {
     return -1;
 }
 
 long diffwave_condition(Evaluations* evaluations, const float* mels, long count) try {
     evaluations->condition(mels, count);
     return count;
-} catch (const std::bad_alloc&) {
+} catch (const std::exception&) {
     return -1;
 }
 
@@ -609,7 +610,7 @@ long diffwave_condition(Evaluations* evaluations, const float* mels, long count)
 long diffwave_push(Evaluations* evaluations, int step, const float* noisy, long count, int last, float* output,
                    int threads) try {
     return evaluations->push(step, noisy, count, last, output, threads);
-} catch (const std::bad_alloc&) {
+} catch (const std::exception&) {
     return -1;
 }
 }
