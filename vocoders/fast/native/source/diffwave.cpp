@@ -532,30 +532,30 @@ private:
 
     void project_output(const Step& step, float* output, Range range, float* scratch) {
         float* total = scratch;  // [TILE][C]
-        float* hidden = total + TILE * channels_;  // [TILE][padded C]
+        float* hidden = total + TILE * channels_;  // [TILE][C]
         for (long begin = range.begin; begin < range.end; begin += TILE) {
-            const long count = std::min<long>(TILE, range.end - begin), width = channels_ + channels_ % PANEL;
+            const long count = std::min<long>(TILE, range.end - begin);
             for (long p = 0; p < count; p++)
                 std::memcpy(total + p * channels_, skip(step, begin + p), channels_ * sizeof(float));
-            dense(total, channels_, count, network_.skip, network_.skip_bias, width, hidden, width, true);
-            dense(hidden, width, count, network_.output, network_.output_bias, network_.fold,
-                  output + (begin - inputs_.back().begin) * network_.fold, network_.fold, false);
+            dense(total, count, network_.skip, network_.skip_bias, channels_, hidden, true);
+            dense(hidden, count, network_.output, network_.output_bias, network_.fold,
+                  output + (begin - inputs_.back().begin) * network_.fold, false);
         }
     }
 
-    // output[row][0 ... outputs - 1] = W x[row] + bias, relu or not; x has C channels, the bias whole panels
-    void dense(const float* x, long stride, long rows, const float* panels, const float* bias, long outputs,
-               float* output, long output_stride, bool relu_after) const {
+    // output [rows][outputs] = W x[row] + bias, relu or not, for x [rows][C]; the bias has whole panels
+    void dense(const float* x, long rows, const float* panels, const float* bias, long outputs, float* output,
+               bool relu_after) const {
         for (long j = 0; j * PANEL < outputs; j++)
             for_rows(0, rows, [&]<int R>(long row) {
                 Vector sum[R][2];
                 for (int r = 0; r < R; r++)
                     for (int v = 0; v < 2; v++) sum[r][v] = load(bias + j * PANEL + v * LANES);
-                accumulate<R>(sum, x + row * stride, stride, panels + j * panel_size<float>(channels_), channels_);
+                accumulate<R>(sum, x + row * channels_, channels_, panels + j * panel_size<float>(channels_), channels_);
                 alignas(64) float values[PANEL];
                 for (int r = 0; r < R; r++) {
                     for (int v = 0; v < 2; v++) store(values + v * LANES, relu_after ? relu(sum[r][v]) : sum[r][v]);
-                    std::memcpy(output + (row + r) * output_stride + j * PANEL, values,
+                    std::memcpy(output + (row + r) * outputs + j * PANEL, values,
                                 std::min<long>(PANEL, outputs - j * PANEL) * sizeof(float));
                 }
             });
