@@ -91,9 +91,8 @@ def test_the_inverse_agrees_with_pytorch(options, positions, library, precision)
 def test_a_step_agrees_with_pytorch_and_leaves_what_has_not_joined(library):
     network = make_network(channels=32, flows=5, layers=4).double()
     noise, condition = make_input(network, 100)
-    found = NativeWaveGlow(network.float(), library).run(0, noise, condition.t().contiguous()).view(-1, 8)
+    found = NativeWaveGlow(network, library).run(0, noise, condition.t().contiguous()).view(-1, 8)
     x = noise.view(-1, 8).t().double()
-    network.double()
     step = network.mixings[4].inverse(network.couplings[4].inverse(x[None, 2:], condition[None].double()))[0]
     assert torch.equal(found[:, :2], noise.view(-1, 8)[:, :2])
     assert snr(step.t(), found[:, 2:]) > 120
