@@ -27,6 +27,7 @@ SAMPLERS = {
 }
 MODELS = {  # name -> (configuration, what of it is changed)
     "diffwave": ("diffwave_tiny", {"prediction": "noise"}),
+    "diffwave-authors": ("diffwave_tiny", {"prediction": "noise", "fold": 1, "upsampler": "per_layer"}),
     "diffwave-spectrum": ("diffwave_tiny", {"prediction": "spectrum_scaled"}),
     "diffwave-energy": ("diffwave_tiny", {"prediction": "energy_scaled"}),
     "wavegrad": ("wavegrad_tiny", {"prediction": "noise"}),
@@ -54,6 +55,9 @@ def made(request):
             torch.manual_seed(0)
             section = {**config.load(root / f"{conf}.yaml")["model"], **changes}
             model = build_model(section, SPEC).eval().requires_grad_(False)
+            for part in model.modules():
+                if isinstance(part, torch.nn.ConvTranspose2d):  # as it starts, it reads one band alone
+                    part.weight += 0.02 * torch.randn_like(part.weight)
             for parameter in model.parameters():
                 if not parameter.any():  # as heads are
                     torch.nn.init.normal_(parameter, std=0.02)

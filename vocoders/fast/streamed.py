@@ -2,6 +2,7 @@
 
 import torch
 
+from vocoders.fast.native.upsampling import upsample
 from vocoders.fast.sweep import Node
 
 
@@ -29,10 +30,11 @@ class Streamed:
         mels = _Mels(evaluations, len(self.upsamplers))
         reach = max(len(upsampler.stages) for upsampler in self.upsamplers)  # each looks at the one beside it
 
-        def upsample(a, b, mel):
-            return self.native.network.prepare(normalize(mel))
+        def prepare(a, b, mel):
+            mel = normalize(mel)
+            return [upsample(upsampler, mel) for upsampler in self.upsamplers]
 
-        return mels, Node(upsample, [mel], [mels] * len(self.upsamplers), left=reach, right=reach)
+        return mels, Node(prepare, [mel], [mels] * len(self.upsamplers), left=reach, right=reach)
 
     def node(self, k, evaluations, noisy, mels, output, lengths):
         reach = -(-self.native.reach // self.hop_size)

@@ -1,6 +1,8 @@
 """The native form of DiffWave agrees with PyTorch's, and gives a sample the same bits however the work is cut."""
 
 import copy
+import os
+from pathlib import Path
 
 import pytest
 import torch
@@ -118,10 +120,29 @@ def test_bits_do_not_depend_on_how_the_work_is_cut(name, library):
         whole = run_whole(native, mels, noisy)
         for frames_at_once in (1, 3, 16):
             assert torch.equal(run_in_pieces(native, mels, noisy, frames_at_once), whole)
-        for other in (dict(block=96), dict(block=517), dict(budget=0)):
+        some = int(2500 * native.bytes_per_sample)  # room for two of six pieces, which others then take
+        for other in (dict(block=96), dict(block=517), dict(budget=0), dict(budget=some), dict(budget=some, block=96)):
             assert torch.equal(
                 run_in_pieces(NativeDiffWave(network, library, precision, **other), mels, noisy, 5), whole
             )
+
+
+def resident():
+    """Bytes of this process that are in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.parametrize("segments", [0, 2])
+def test_the_budget_bounds_what_is_kept(segments, library):
+    network, frames = make_network("small"), 200
+    native = NativeDiffWave(network, library, "float32")
+    segment, everything = (int(n * native.bytes_per_sample) for n in (1024, frames * SPEC.hop_size))
+    native = NativeDiffWave(network, library, "float32", budget=segments * segment)
+    mels, noisy = make_input(network, frames)
+    evaluations, before = native.open(STEPS), resident()
+    evaluations.condition(mels)
+    evaluations.push(0, noisy[0], False)  # the other steps will need all of it
+    assert resident() - before < everything / 3
 
 
 def test_bits_do_not_depend_on_the_number_of_threads(library):
@@ -162,7 +183,14 @@ def test_an_output_looks_as_far_as_reach_says(library):
     assert moved.min() // 4 == (256 - native.reach) // 4 and moved.max() // 4 == (256 + native.reach) // 4
 
 
-def test_samples_without_conditioner_are_refused(library):
-    evaluations = NativeDiffWave(make_network("small"), library, "float32").open(STEPS)
-    with pytest.raises(ValueError, match="256 samples in 1s, conditioner for 0"):
-        evaluations.push(0, torch.zeros(256), False)
+def test_samples_that_cannot_be_taken_are_refused(library):
+    network = make_network("folded")
+    native = NativeDiffWave(network, library, "float32")
+    mels, noisy = make_input(network, 2)
+    evaluations = native.open(STEPS)
+    with pytest.raises(ValueError, match="512 samples, but conditioner only for 0"):
+        evaluations.push(0, noisy[0], True)
+    evaluations.condition(mels)
+    with pytest.raises(ValueError, match="in groups of 4, found 511"):
+        evaluations.push(0, noisy[0, 1:], True)
+    assert torch.equal(evaluations.push(0, noisy[0], True), run_whole(native, mels, noisy)[0])  # nothing was taken

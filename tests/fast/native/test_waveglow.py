@@ -91,9 +91,8 @@ def test_the_inverse_agrees_with_pytorch(options, positions, library, precision)
 def test_a_step_agrees_with_pytorch_and_leaves_what_has_not_joined(library):
     network = make_network(channels=32, flows=5, layers=4).double()
     noise, condition = make_input(network, 100)
-    found = NativeWaveGlow(network.float(), library).run(0, noise, condition.t().contiguous()).view(-1, 8)
+    found = NativeWaveGlow(network, library).run(0, noise, condition.t().contiguous()).view(-1, 8)
     x = noise.view(-1, 8).t().double()
-    network.double()
     step = network.mixings[4].inverse(network.couplings[4].inverse(x[None, 2:], condition[None].double()))[0]
     assert torch.equal(found[:, :2], noise.view(-1, 8)[:, :2])
     assert snr(step.t(), found[:, 2:]) > 120
@@ -167,7 +166,10 @@ def test_bfloat16_needs_its_instructions(library):
 
 
 def test_what_would_be_read_out_of_bounds_is_refused(library):
-    with pytest.raises(ValueError, match="a signal of 15 samples"):
-        NativeWaveGlow(make_network(channels=8, flows=1, layers=1), library).run(
-            0, torch.zeros(15), torch.zeros(1, 640)
-        )
+    net = NativeWaveGlow(make_network(channels=8, flows=1, layers=1), library)
+    for samples, rows, start in [(15, 1, 0), (0, 1, 0), (0, 0, 0), (16, 0, 0), (16, 3, 0), (16, 2, -1)]:
+        with pytest.raises(ValueError, match=f"a signal of {samples} samples, {rows} rows of condition, start {start}"):
+            net.run(0, torch.zeros(samples), torch.zeros(rows, 640), start)
+    for signal, condition in [(torch.zeros(16).double(), torch.zeros(2, 640)), (torch.zeros(16), torch.zeros(2, 638))]:
+        with pytest.raises(ValueError, match="a signal in torch.float64|a condition of 638 channels"):
+            net.run(0, signal, condition)

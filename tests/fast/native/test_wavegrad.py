@@ -102,8 +102,7 @@ def test_a_window_gives_the_bits_of_the_whole(options, library, precision):
     for begin, end in [(0, 3), (9, 10), (10, 30), (13, 36), (31, 47)]:
         low, high = max(begin - left, 0), min(end + right, frames)
         from_mel, to_mel = max(low - MEL_REACH, 0), min(high + MEL_REACH, frames)
-        conditioner = net.condition(mel[..., from_mel:to_mel], first=low == 0, last=high == frames)
-        assert conditioner.shape[-1] == high - low
+        conditioner = net.condition(mel[..., from_mel:to_mel])[..., low - from_mel : high - from_mel]
         window = net.evaluate(noisy[low * hop_size : high * hop_size], conditioner, LEVEL, low * hop_size)
         window = window[(begin - low) * hop_size : (end - low) * hop_size]
         assert torch.equal(window, whole[begin * hop_size : end * hop_size]), (begin, end)
@@ -113,9 +112,11 @@ def test_a_conditioner_in_pieces_is_that_of_the_whole(library):
     network = make_network()
     net = NativeWaveGrad(network, library, "float32")
     mel, _ = make_input(network, 20)
-    pieces = [net.condition(mel[..., max(0, i - 1) : i + 6], i == 0, i == 15) for i in (0, 5, 10, 15)]
-    pieces[0] = net.condition(mel[..., :6], True, False)
-    assert torch.equal(torch.cat(pieces, -1), net.condition(mel))
+    whole = net.condition(mel)
+    for i in (0, 5, 10, 15):
+        first = max(0, i - MEL_REACH)
+        piece = net.condition(mel[..., first : i + 5 + MEL_REACH])[..., i - first : i - first + 5]
+        assert torch.equal(piece, whole[..., i : i + 5])
 
 
 @pytest.mark.parametrize("options", NETWORKS.values(), ids=NETWORKS)
@@ -176,9 +177,16 @@ def test_a_window_that_does_not_fit_is_refused(library):
     net = NativeWaveGrad(network, library, "float32")
     mel, noisy = make_input(network, 3)
     conditioner = net.condition(mel)
-    for wrong, start in [(noisy[1:], 0), (noisy.double(), 0), (noisy, 1)]:
-        with pytest.raises(ValueError, match="noisy must be float32|start must be a multiple"):
-            net.evaluate(wrong, conditioner, LEVEL, start)
+    for wrong, message in [
+        ((noisy[1:], conditioner, LEVEL, 0), "noisy must be float32"),
+        ((noisy.double(), conditioner, LEVEL, 0), "noisy must be float32"),
+        ((noisy, conditioner.double(), LEVEL, 0), "conditioner must be float32"),
+        ((noisy, conditioner[:, 1:], LEVEL, 0), "conditioner must be float32"),
+        ((noisy, conditioner, LEVEL, 1), "start must be a multiple"),
+        ((noisy, conditioner, LEVEL, -net.hop_size), "start must be a multiple"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            net.evaluate(*wrong)
 
 
 class Vocoder:

@@ -154,15 +154,18 @@ class Evaluations:
     def push(self, k, noisy, last):
         """The output of step k, as far as it is determined, for new samples [n] of its input: float32 [m].
 
-        The conditioner for these samples must have come, and n be whole positions.  ``last`` says that none follow.
+        ``last`` says that none follow.  Raises ValueError, and takes nothing, unless the conditioner for these samples
+        has come and they are whole positions.
         """
         noisy = noisy.detach().float().contiguous()
-        self._received[k] += len(noisy)
-        if self._received[k] > self._conditioned or len(noisy) % self._fold:
-            raise ValueError(f"{self._received[k]} samples in {self._fold}s, conditioner for {self._conditioned}")
-        end = self._received[k] if last else max(0, self._received[k] - self._native.reach)
+        received = self._received[k] + len(noisy)
+        if len(noisy) % self._fold:
+            raise ValueError(f"expected samples in groups of {self._fold}, found {len(noisy)}")
+        if received > self._conditioned:
+            raise ValueError(f"{received} samples, but conditioner only for {self._conditioned}; it must come first")
+        end = received if last else max(0, received - self._native.reach)
         output = torch.empty(end - self._determined[k])
-        self._determined[k] = end
+        self._received[k], self._determined[k] = received, end
         count, threads = len(noisy) // self._fold, torch.get_num_threads()
         given = self._library.diffwave_push(self._handle, k, noisy.data_ptr(), count, last, output.data_ptr(), threads)
         if given < 0:

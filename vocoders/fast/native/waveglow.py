@@ -34,7 +34,7 @@ class NativeUpsampling:
             weight = self._padded(taps.flip(3).flatten(3).flatten(1, 2))  # the oldest frame first
             self._weight = pack(weight, library.vector_lanes(), torch.float32)
             bias = self._padded(conv.bias[:, None].expand(self.positions, -1, phases).flatten(1)[..., None])
-            self._bias = pad(bias[:, 0], (0, -len(bias) % MOST_OUTPUTS))
+            self._bias = pad(bias[:, 0], (0, -len(bias) % MOST_OUTPUTS)).float()
         self._upsampling = _Upsampling(
             bands=self.bands,
             overlap=overlap,
@@ -107,7 +107,7 @@ class NativeWaveGlow:
             start: of the window in the signal, in positions.
         """
         positions, rest = divmod(len(signal), self.groups)
-        if rest or not len(condition) or positions % len(condition) or start < 0:
+        if rest or not 0 < len(condition) <= positions or positions % len(condition) or start < 0:
             raise ValueError(f"a signal of {len(signal)} samples, {len(condition)} rows of condition, start {start}")
         signal, condition = signal.contiguous(), condition.contiguous()
         if signal.dtype != torch.float32 or condition.dtype != self.dtype:
@@ -201,7 +201,7 @@ class _Step:
             panels = -(-channels // self.lanes)
             yield "conv", torch.stack([term.view(panels, -1) for term in terms], 1)
         yield "condition", self._pack(self._gate_panels(condition))
-        yield "bias", self._gate_panels((layer.conv.bias + layer.condition.bias)[:, None])
+        yield "bias", self._gate_panels((layer.conv.bias + layer.condition.bias)[:, None]).float()
         if not layer.last:
             yield "residual", self._pack(output[:channels])
             yield "residual_bias", self._padded(layer.output.bias[:channels])
@@ -230,7 +230,7 @@ class _Step:
         return pack(weight, self.lanes, dtype or self.dtype)
 
     def _padded(self, bias):
-        return pad(bias, (0, -len(bias) % (2 * self.lanes)))
+        return pad(bias, (0, -len(bias) % (2 * self.lanes))).float()
 
 
 def _input(network):

@@ -89,17 +89,15 @@ class NativeWaveGrad:
         self.reach = _reach(network)
 
     @torch.no_grad()
-    def condition(self, mel, first=True, last=True):
-        """What the mel alone decides: mel [1, n_mels, n] -> [1, K, n'], to be cut into frames and joined at will.
+    def condition(self, mel):
+        """What the mel alone decides: mel [1, n_mels, n] -> [1, K, n], to be cut into frames and joined at will.
 
-        A window that does not begin with the utterance's first frame, or end with its last one, gives MEL_REACH frames
-        less on that side.
+        Of a window, the MEL_REACH frames next to an end that is none of the utterance are to be cut off.
         """
         rows = functional.pad(mel[0].float(), (MEL_REACH, MEL_REACH)).T  # zeros, as the convolution pads
         x = self._project(self._mel_input, torch.cat([rows[:-2], rows[1:-1], rows[2:]], 1))
         taps = self._project(self._mel_taps, x, activated=True)
-        out = torch.cat([taps, self._project(self._mel_residual, x)], 1)
-        return out[0 if first else MEL_REACH : len(out) - (0 if last else MEL_REACH)].T[None]
+        return torch.cat([taps, self._project(self._mel_residual, x)], 1).T[None]
 
     def evaluate(self, noisy, conditioner, level, start, *, exact=False):
         """The network's output for a window: noisy [T] float32, conditioner [1, K, T / hop_size] -> [T] float32.
@@ -117,8 +115,12 @@ class NativeWaveGrad:
         if noisy.dtype != torch.float32 or noisy.shape != (conditioner.shape[-1] * self.hop_size,):
             found = f"{noisy.dtype} {list(noisy.shape)} for a conditioner {list(conditioner.shape)}"
             raise ValueError(f"noisy must be float32 of {self.hop_size} samples for each frame, found {found}")
-        if start % self.hop_size:
-            raise ValueError(f"start must be a multiple of the hop {self.hop_size}, found {start}")
+        channels = self._mel_taps.outputs + self.packer.padded(self._mel_residual.outputs)
+        if conditioner.dtype != torch.float32 or conditioner.shape[:2] != (1, channels):
+            found = f"{conditioner.dtype} {list(conditioner.shape)}"
+            raise ValueError(f"conditioner must be float32 [1, {channels}, frames], found {found}")
+        if start < 0 or start % self.hop_size:
+            raise ValueError(f"start must be a multiple of the hop {self.hop_size} from 0 on, found {start}")
         frames, threads = len(noisy) // self.hop_size, torch.get_num_threads()
         noisy, conditioner = noisy.contiguous(), conditioner[0].T.contiguous()
         encoding = self._encode(level)

@@ -26,6 +26,7 @@
 #include <algorithm>
 #include <cstring>
 #include <deque>
+#include <exception>
 #include <memory>
 #include <vector>
 
@@ -482,7 +483,7 @@ private:
                 const Vector same = other[r][v], opposite = sum[r][v];
                 sum[r][v] = add(load(first + v * LANES), add(same, opposite));
                 other[r][v] = add(load(second + v * LANES), subtract(same, opposite));
-                if (sizeof(T) == 4 || v == 0) prefetch(first + ahead + v * LANES);  // comes from far away
+                if (sizeof(T) == 4 || v == 0) prefetch(first + ahead + v * LANES);
                 if (sizeof(T) == 4 || v == 0) prefetch(second + ahead + v * LANES);
             }
         }
@@ -531,30 +532,30 @@ private:
 
     void project_output(const Step& step, float* output, Range range, float* scratch) {
         float* total = scratch;  // [TILE][C]
-        float* hidden = total + TILE * channels_;  // [TILE][padded C]
+        float* hidden = total + TILE * channels_;  // [TILE][C]
         for (long begin = range.begin; begin < range.end; begin += TILE) {
-            const long count = std::min<long>(TILE, range.end - begin), width = channels_ + channels_ % PANEL;
+            const long count = std::min<long>(TILE, range.end - begin);
             for (long p = 0; p < count; p++)
                 std::memcpy(total + p * channels_, skip(step, begin + p), channels_ * sizeof(float));
-            dense(total, channels_, count, network_.skip, network_.skip_bias, width, hidden, width, true);
-            dense(hidden, width, count, network_.output, network_.output_bias, network_.fold,
-                  output + (begin - inputs_.back().begin) * network_.fold, network_.fold, false);
+            dense(total, count, network_.skip, network_.skip_bias, channels_, hidden, true);
+            dense(hidden, count, network_.output, network_.output_bias, network_.fold,
+                  output + (begin - inputs_.back().begin) * network_.fold, false);
         }
     }
 
-    // output[row][0 ... outputs - 1] = W x[row] + bias, relu or not; x has C channels, the bias whole panels
-    void dense(const float* x, long stride, long rows, const float* panels, const float* bias, long outputs,
-               float* output, long output_stride, bool relu_after) const {
+    // output [rows][outputs] = W x[row] + bias, relu or not, for x [rows][C]; the bias has whole panels
+    void dense(const float* x, long rows, const float* panels, const float* bias, long outputs, float* output,
+               bool relu_after) const {
         for (long j = 0; j * PANEL < outputs; j++)
             for_rows(0, rows, [&]<int R>(long row) {
                 Vector sum[R][2];
                 for (int r = 0; r < R; r++)
                     for (int v = 0; v < 2; v++) sum[r][v] = load(bias + j * PANEL + v * LANES);
-                accumulate<R>(sum, x + row * stride, stride, panels + j * panel_size<float>(channels_), channels_);
+                accumulate<R>(sum, x + row * channels_, channels_, panels + j * panel_size<float>(channels_), channels_);
                 alignas(64) float values[PANEL];
                 for (int r = 0; r < R; r++) {
                     for (int v = 0; v < 2; v++) store(values + v * LANES, relu_after ? relu(sum[r][v]) : sum[r][v]);
-                    std::memcpy(output + (row + r) * output_stride + j * PANEL, values,
+                    std::memcpy(output + (row + r) * outputs + j * PANEL, values,
                                 std::min<long>(PANEL, outputs - j * PANEL) * sizeof(float));
                 }
             });
@@ -582,7 +583,7 @@ Evaluations* diffwave_open(const NetworkWeights* network, long budget, long bloc
     if (narrow) return new TypedEvaluations<bf16>(*network, budget, block);
 #endif
     return narrow ? nullptr : new TypedEvaluations<float>(*network, budget, block);
-} catch (const std::bad_alloc&) {
+} catch (const std::exception&) {
     return nullptr;
 }
 
@@ -594,14 +595,14 @@ void diffwave_close(Evaluations* evaluations) { delete evaluations; }
 long diffwave_restart(Evaluations* evaluations, const float* offsets, long steps) try {
     evaluations->restart(offsets, steps);
     return steps;
-} catch (const std::bad_alloc&) {
+} catch (const std::exception&) {
     return -1;
 }
 
 long diffwave_condition(Evaluations* evaluations, const float* mels, long count) try {
     evaluations->condition(mels, count);
     return count;
-} catch (const std::bad_alloc&) {
+} catch (const std::exception&) {
     return -1;
 }
 
@@ -609,7 +610,7 @@ long diffwave_condition(Evaluations* evaluations, const float* mels, long count)
 long diffwave_push(Evaluations* evaluations, int step, const float* noisy, long count, int last, float* output,
                    int threads) try {
     return evaluations->push(step, noisy, count, last, output, threads);
-} catch (const std::bad_alloc&) {
+} catch (const std::exception&) {
     return -1;
 }
 }

@@ -81,8 +81,6 @@ enum Accuracy { EXACT, ROUGH };
 template <typename T>
 constexpr Accuracy accuracy_of = sizeof(T) == 4 ? EXACT : ROUGH;  // what operands of this type deserve
 
-constexpr float LOG2_E = 1.44269504f;
-
 INLINE Vector relu(Vector x) { return maximum(x, zero()); }
 INLINE Vector leaky_relu(Vector x, float slope) { return maximum(x, multiply(x, broadcast(slope))); }  // slope in 0..1
 
@@ -109,22 +107,7 @@ INLINE Vector exp2_within(Vector x) {
     return scale_by_power(exp2_of_fraction<accuracy>(subtract(x, n)), n);
 }
 
-// 2^x, bounded to 2^-126 ... 2^126
-template <Accuracy accuracy = EXACT>
-INLINE Vector exp2(Vector x) {
-    return exp2_within<accuracy>(minimum(maximum(x, broadcast(-126)), broadcast(126)));
-}
-
-// e^x, exact: the product with log2(e) is carried in two floats
-INLINE Vector exp(Vector x) {
-    x = minimum(maximum(x, broadcast(-87)), broadcast(87));
-    const Vector n = nearest(multiply(x, broadcast(LOG2_E)));
-    Vector r = fma(x, broadcast(LOG2_E), subtract(zero(), n));
-    r = fma(x, broadcast(1.92596303e-8f), r);  // log2(e) - LOG2_E
-    return scale_by_power(exp2_of_fraction<EXACT>(r), n);
-}
-
-// sigmoid(a) tanh(b), given -log2(e) a and -2 log2(e) b: fold these factors into weights and biases (GATE_SCALES)
+// sigmoid(a) tanh(b), given -log2(e) a and -2 log2(e) b: fold these factors into weights and biases
 //   = (1 - f) / ((1 + e) (1 + f)) with e = exp(-a), f = exp(-2 b)
 template <Accuracy accuracy>
 INLINE Vector scaled_gate(Vector a, Vector b) {
@@ -136,9 +119,4 @@ INLINE Vector scaled_gate(Vector a, Vector b) {
     const Vector denominator = fma(e, g, g);
     const Vector numerator = subtract(one, f);
     return accuracy == ROUGH ? multiply(numerator, rough_reciprocal(denominator)) : divide(numerator, denominator);
-}
-
-template <Accuracy accuracy = EXACT>
-INLINE Vector gate(Vector a, Vector b) {
-    return scaled_gate<accuracy>(multiply(a, broadcast(-LOG2_E)), multiply(b, broadcast(-2 * LOG2_E)));
 }
