@@ -16,7 +16,8 @@ torch.set_num_threads(1)  # results must not depend on it, and two test processe
 
 def pytest_configure(config):
     """Native kernels are compiled for the tests, and found by the next ones, without a trace in the user's cache."""
-    os.environ.setdefault("VOCODERS_CACHE", str(config.cache.mkdir("kernels")))
+    if cache := getattr(config, "cache", None):  # not with -p no:cacheprovider
+        os.environ.setdefault("VOCODERS_CACHE", str(cache.mkdir("kernels")))
 
 
 @pytest.fixture

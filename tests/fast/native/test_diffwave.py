@@ -8,9 +8,7 @@ import pytest
 import torch
 
 from vocoders.checkpoint import build_model
-from vocoders.fast.native.cpu import LEVELS, Unavailable, supported_levels
 from vocoders.fast.native.diffwave import NativeDiffWave
-from vocoders.fast.native.library import open_library
 from vocoders.features.mel import MelSpec
 
 SPEC = MelSpec(sample_rate=22050, n_fft=1024, win_size=1024, hop_size=256, n_mels=21, f_max=8000)
@@ -29,14 +27,6 @@ NETWORKS = {
     "one_layer": dict(channels=16, layers=1),
 }
 STEPS = [0.0, 3.7, 49.0]
-
-
-@pytest.fixture
-def library():
-    try:
-        return open_library()
-    except Unavailable as reason:
-        pytest.skip(str(reason))
 
 
 def make_network(name):
@@ -92,17 +82,14 @@ def snr(truth, found):
     return float(10 * torch.log10(power / error))
 
 
-@pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("name", NETWORKS)
-def test_agrees_with_the_truth_at_every_level(name, level):
-    if level not in supported_levels():
-        pytest.skip(f"this CPU has no {level}")
-    library, network = open_library(level), make_network(name)
+def test_agrees_with_the_truth_at_every_level(name, any_library):
+    library, network = any_library, make_network(name)
     for frames in (1, 2, 13):
         mels, noisy = make_input(network, frames)
         truth = run_torch(network, mels, noisy)
         assert snr(truth, run_whole(NativeDiffWave(network, library, "float32"), mels, noisy)) > 120
-        if level == "avx512_bf16":
+        if library.level == "avx512_bf16":
             found = run_whole(NativeDiffWave(network, library, "bfloat16"), mels, noisy)
             assert 40 < snr(truth, found) < 80  # it does round
 

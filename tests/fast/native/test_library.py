@@ -34,7 +34,7 @@ print(library.open_library().answer())
 def source(tmp_path, monkeypatch):
     """Two small kernels in place of the real ones, and a cache of their own."""
     try:
-        supported_levels()
+        supported_levels(), library.find_openmp(), library.find_compiler()
     except Unavailable as reason:
         pytest.skip(str(reason))
     folder = tmp_path / "source"
