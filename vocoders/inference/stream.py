@@ -13,8 +13,8 @@ import torch
 
 from vocoders.errors import InputError
 from vocoders.fast.sweep import Node, Sweep, Track
+from vocoders.fast.whole import ALL
 from vocoders.features.mel import LogMel, padding
-from vocoders.inference.system import WHOLE
 from vocoders.io.audio import WaveWriter, read_wav_header, to_int16
 from vocoders.seeding import seeded
 
@@ -72,7 +72,7 @@ def stream(system, source, sink, *, input="mel", output="pcm", chunk_frames=16, 
             first_audio = first_audio or perf_counter() - begin
         samples += len(wave)
     frames = system.look_ahead + (analysis.look_ahead if analysis else 0)
-    ahead = math.inf if system.look_ahead >= WHOLE else frames * spec.hop_size / spec.sample_rate
+    ahead = math.inf if system.look_ahead >= ALL else frames * spec.hop_size / spec.sample_rate
     return Report(ahead, first_audio, samples / spec.sample_rate, computing)
 
 

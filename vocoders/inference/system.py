@@ -17,13 +17,13 @@ from vocoders.checkpoint import load_vocoder
 from vocoders.device import choose
 from vocoders.errors import InputError
 from vocoders.fast.synthesizer import prepare
+from vocoders.fast.whole import ALL
 from vocoders.features.mel import MelSpec
 from vocoders.inference.baselines import BASELINES
 from vocoders.models import MODELS
 
 log = logging.getLogger(__name__)
 DEFAULTS = {"precision": "float32", "backend": "auto"}
-WHOLE = 10**9  # frames; more than any utterance has
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class System:
     description: dict  # what system.json says
     mel_spec: MelSpec | None = None  # what it was trained on; None takes any
     copies: bool = False
-    chunk_frames: int = WHOLE  # in which it works
-    look_ahead: int = WHOLE  # frames after a sample that must be known before it is decided
+    chunk_frames: int = ALL  # in which it works
+    look_ahead: int = ALL  # frames after a sample that must be known before it is decided
     together: Callable | None = None
     again: Callable | None = None
 

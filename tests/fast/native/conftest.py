@@ -1,5 +1,7 @@
 """The kernels, or a reason to skip."""
 
+import os
+
 import pytest
 
 from vocoders.fast.native.cpu import LEVELS, Unavailable, supported_levels
@@ -15,11 +17,6 @@ def library():
 @pytest.fixture(params=LEVELS)
 def any_library(request):
     """The kernels of every level that this CPU has, in turn."""
-    try:
-        if request.param not in supported_levels():
-            pytest.skip(f"this CPU has no {request.param}")
-    except Unavailable as reason:
-        pytest.skip(str(reason))
     return opened(request.param)
 
 
@@ -32,7 +29,12 @@ def precision(request, library):
 
 
 def opened(level=None):
+    """In CI they must be there: no compiler, and all of these tests would be skipped."""
     try:
+        if level and level not in supported_levels():
+            pytest.skip(f"this CPU has no {level}")
         return open_library(level)
     except Unavailable as reason:
+        if os.environ.get("CI"):
+            raise
         pytest.skip(str(reason))
